@@ -1,0 +1,105 @@
+"""What we, the operator or the infrastructure can get wrong.
+
+SamhandlingError
+├── ConfigurationError        the operator's settings cannot be used: a refused start
+├── Unavailable               the exchange cannot keep its promise just now: 503, the caller repeats safely
+│   ├── DatabaseUnavailable   the database does not answer, or its answer was lost
+│   └── StorageFull           the disk's reserve is reached
+└── CallerError               the caller asked for something it may not have
+    ├── InvalidRequest        the request's own form is wrong
+    ├── Unauthenticated       nobody we know
+    ├── Forbidden             somebody we know, who may not do this
+    ├── NotFound              not there, or not the caller's to see: the two are told alike
+    ├── Locked                the HER-id is reserved for another client
+    ├── Conflict              the same MsgId with other bytes
+    └── Refused               the document has faults
+
+A fault in a document and an outcome of a delivery are values, and not found here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class SamhandlingError(Exception):
+    """Something went wrong in a way that we have a word for."""
+
+
+class ConfigurationError(SamhandlingError):
+    """A setting cannot be used; the message says which, why and what to do."""
+
+
+class Unavailable(SamhandlingError):
+    """The exchange cannot keep its promise just now; the caller may repeat safely after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or its answer was lost on the way."""
+
+
+class StorageFull(Unavailable):
+    """The disk's reserve is reached; nothing more is taken in until there is room."""
+
+
+class CallerError(SamhandlingError):
+    """The caller asked for something it may not have; `code` is the number that EDI 2.0 gives it."""
+
+    code: int = 1001
+
+    def __init__(self, message: str, *, code: int | None = None, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.code = code if code is not None else type(self).code
+        self.details = tuple(details)
+
+
+class InvalidRequest(CallerError):
+    """The request's own form is wrong; `details` names each field."""
+
+
+class Unauthenticated(CallerError):
+    """The call carries no key that we know."""
+
+    code = 1200
+
+
+class Forbidden(CallerError):
+    """The caller is known, and may not do this."""
+
+    code = 1202
+
+
+class NotFound(CallerError):
+    """It is not there, or it is not the caller's to see."""
+
+    code = 1010
+
+
+class Locked(CallerError):
+    """The HER-id is reserved for another client."""
+
+    code = 1210
+
+
+class Conflict(CallerError):
+    """The same sender has already sent this MsgId with other bytes."""
+
+    code = 1002
+
+
+class Refused(CallerError):
+    """The document was judged and has faults; it stays in the transport log under `refusal_id`."""
+
+    def __init__(
+        self, message: str, *, faults: Sequence[object], refusal_id: str | None = None, code: int = 1001
+    ) -> None:
+        super().__init__(message, code=code)
+        self.faults = tuple(faults)
+        self.refusal_id = refusal_id
