@@ -1,0 +1,131 @@
+"""The composition root: settings become an engine, a catalogue, adapters and routes, and those the application."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from messaging.documents import Catalogue, Validator
+from messaging.errors import ConfigurationError
+from messaging.flow import work
+from messaging.flow.exchange import Exchange
+from messaging.model.clock import Clock, system_clock
+from messaging.registry import Registry, require_known
+from messaging.settings import Settings
+from messaging.store import migrate, parties
+from messaging.store.committer import Committer
+from messaging.store.session import Database
+from messaging.store.wakeups import Wakeups
+
+logger = logging.getLogger(__name__)
+
+_PEPPER_BYTES = 32
+
+
+@asynccontextmanager
+async def open_exchange(
+    settings: Settings, *, clock: Clock = system_clock, registry: Registry | None = None
+) -> AsyncIterator[Exchange]:
+    """Open every part of the exchange, and close them in the reverse order; nothing runs yet.
+
+    Raises ConfigurationError when a setting, an adapter, a route or the database cannot be trusted.
+    """
+    installed = registry or Registry.discover()
+    routes = settings.routing()
+    require_known(routes.named(), settings.adapters)
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    try:
+        if database.data_folder is not None:
+            database.data_folder.mkdir(parents=True, exist_ok=True)
+        await database.check()
+        await migrate.upgrade(database)
+        await database.continue_positions()
+        async with database.read() as tx:
+            named = {party.route for party in await parties.every(tx) if party.route}
+        require_known(named, settings.adapters)
+        async with installed.open(settings.adapter_settings()) as adapters:
+            yield Exchange(
+                clock=clock,
+                database=database,
+                committer=Committer(database),
+                wakeups=Wakeups(database),
+                validator=Validator(Catalogue.load()),
+                routes=routes,
+                adapters=adapters,
+                speaks_for=settings.speaks_for(),
+                pepper=read_pepper(settings.key_file),
+                terms=settings.terms(),
+                data_folder=database.data_folder,
+            )
+    finally:
+        await database.close()
+
+
+def read_pepper(path: Path) -> bytes:
+    """Read the secret that keys the hashes of API keys; make it, readable to us alone, when there is none.
+
+    Raises ConfigurationError when others can read it, or when it is no such secret.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            raise ConfigurationError(f"key_file {path.name} can be read by others; set its mode to 0600.") from None
+        kept = path.read_bytes()
+        if len(kept) != _PEPPER_BYTES:
+            raise ConfigurationError(
+                f"key_file {path.name} is not a key of {_PEPPER_BYTES} bytes; put the right file back, or remove it "
+                "and give every client a new key."
+            ) from None
+        return kept
+    except OSError as error:
+        raise ConfigurationError(f"key_file {path} cannot be written: {error.strerror}.") from error
+    with os.fdopen(descriptor, "wb") as file:
+        made = secrets.token_bytes(_PEPPER_BYTES)
+        file.write(made)
+        file.flush()
+        os.fsync(file.fileno())
+    return made
+
+
+@contextmanager
+def only_server(settings: Settings) -> Iterator[None]:
+    """Hold the SQLite file for one serving process; on PostgreSQL any number may serve."""
+    url = Database(settings.database_url).url
+    if url.get_backend_name() != "sqlite":
+        yield
+        return
+    path = Path(f"{url.database}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Another process already serves {url.database}. One process serves an SQLite file; "
+                "stop it first, or use PostgreSQL for several."
+            ) from error
+        yield
+
+
+def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Registry | None = None) -> FastAPI:
+    """Make the application; the exchange opens when it starts and closes when it stops."""
+    from messaging.api import create_api
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with only_server(settings):
+            async with open_exchange(settings, clock=clock, registry=registry) as exchange, work.running(exchange):
+                app.state.exchange = exchange
+                yield
+
+    app = create_api()
+    app.router.lifespan_context = lifespan
+    return app

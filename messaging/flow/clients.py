@@ -1,0 +1,80 @@
+"""Clients and their keys: who is calling. A key is `id.secret`; only a keyed hash of the secret is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+from messaging.errors import InvalidRequest, Unauthenticated
+from messaging.flow.exchange import Exchange
+from messaging.model.audit import AuditEvent
+from messaging.model.party import Client, Party
+from messaging.store import audit, parties
+
+_LONGEST_KEY = 200
+
+
+async def authenticate(exchange: Exchange, key: str) -> Client:
+    """Tell who holds a key. Raises Unauthenticated, in the same words whatever is wrong with the key."""
+    refused = Unauthenticated(
+        "The key is missing, unknown, expired or revoked. Send it as: Authorization: Bearer id.secret"
+    )
+    key_id, dot, secret = key.partition(".")
+    if not dot or len(key) > _LONGEST_KEY or not key.isascii():
+        raise refused
+    async with exchange.database.read() as tx:
+        record = await parties.client_by_key(tx, key_id)
+    kept = record.secret_hash if record else bytes(32)
+    same = hmac.compare_digest(kept, _keyed_hash(exchange.pepper, secret))
+    now = exchange.clock()
+    if record is None or not same or record.revoked_at is not None or (record.expires_at and record.expires_at <= now):
+        raise refused
+    return record.client
+
+
+def _keyed_hash(pepper: bytes, secret: str) -> bytes:
+    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
+
+
+async def register_parties(exchange: Exchange, listed: Sequence[Party], *, actor: str) -> None:
+    """Add parties, or bring what we know of them up to date. Raises InvalidRequest when a level 1 is missing."""
+    now = exchange.clock()
+    async with exchange.database.write() as tx:
+        ours = {party.her_id for party in listed} | {party.her_id for party in await parties.every(tx.reader)}
+        orphans = [party.her_id for party in listed if party.parent_her_id and party.parent_her_id not in ours]
+        if orphans:
+            raise InvalidRequest(
+                f"The organisation (level 1) of HER-id {orphans[0]} is not registered; register it first."
+            )
+        await parties.register(tx, listed)
+        await audit.write(
+            tx,
+            *(audit.Line(now, AuditEvent.PARTY_REGISTERED, actor, her_id=party.her_id) for party in listed),
+        )
+
+
+async def register_client(exchange: Exchange, client: Client, *, actor: str) -> str:
+    """Add a client or change its grants, and give it a new key; the key is told this once and never again."""
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    now = exchange.clock()
+    async with exchange.database.write() as tx:
+        unknown = client.her_ids - set(await parties.known(tx.reader, client.her_ids))
+        if unknown:
+            raise InvalidRequest(f"HER-id {min(unknown)} is not registered; register the party first.")
+        await parties.save_client(tx, client, at=now)
+        await parties.add_key(tx, client.id, key_id, _keyed_hash(exchange.pepper, secret), at=now)
+        detail = {"client": client.id, "role": client.role.value, "parties": sorted(client.her_ids)}
+        await audit.write(tx, audit.Line(now, AuditEvent.CLIENT_REGISTERED, actor, detail=detail))
+    return f"{key_id}.{secret}"
+
+
+async def revoke(exchange: Exchange, client_id: str, *, actor: str) -> int:
+    """Revoke every live key of a client; tells how many there were."""
+    now = exchange.clock()
+    async with exchange.database.write() as tx:
+        revoked = await parties.revoke_keys(tx, client_id, at=now)
+        detail = {"client": client_id, "keys": revoked}
+        await audit.write(tx, audit.Line(now, AuditEvent.CLIENT_REVOKED, actor, detail=detail))
+    return revoked

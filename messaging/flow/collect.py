@@ -1,0 +1,164 @@
+"""Collect: a party looks into its mailbox, takes a document, and says that it has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from messaging.errors import NotFound
+from messaging.flow.exchange import Exchange
+from messaging.model.access import Action, Resource, authorise
+from messaging.model.audit import AuditEvent
+from messaging.model.lifecycle import Event
+from messaging.model.party import Client
+from messaging.store import audit, deliveries, messages, notifications, parties, wakeups
+
+_FIRST_PAUSE = 0.05
+"""Seconds until a stream that was woken looks again by itself; then twice as long, up to the heartbeat."""
+
+_STREAM_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One message as its parties see it: its row, its deliveries, and what it was answered with."""
+
+    message: dict[str, Any]
+    deliveries: list[dict[str, Any]]
+
+
+async def message(exchange: Exchange, actor: Client, message_id: UUID) -> Kept:
+    """Read a message's metadata and how its deliveries stand."""
+    async with exchange.database.read() as tx:
+        between = await messages.parties_of(tx, message_id)
+        authorise(actor, Action.READ, Resource(between))
+        row = await messages.get(tx, message_id)
+        if row is None:
+            raise NotFound("There is no such message, or it is not yours to see.")
+        return Kept(row, await deliveries.of_message(tx, message_id))
+
+
+async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> bytes:
+    """Read a message's document, byte for byte as it came; the access is recorded before it is given."""
+    async with exchange.database.read() as tx:
+        between = await messages.parties_of(tx, message_id)
+        authorise(actor, Action.READ_CONTENT, Resource(between))
+        content = await messages.content(tx, message_id)
+    if content is None:
+        raise NotFound("The message's document is no longer kept.")
+    line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, message_id, detail={"door": door})
+    async with exchange.database.write() as tx:
+        await audit.write(tx, line)
+    return content
+
+
+async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> None:
+    """Note that a receiver has the document safely; a second time changes nothing."""
+    now = exchange.clock()
+    async with exchange.database.read() as reading:
+        between = await messages.parties_of(reading, message_id)
+        authorise(actor, Action.READ, Resource(between))
+        known = await parties.known(reading, [her_id])
+    party = known.get(her_id)
+    locks = {her_id: party.locked_to} if party and party.locked_to else {}
+    authorise(actor, Action.ACKNOWLEDGE, Resource(frozenset({her_id}), locks))
+    async with exchange.database.write() as tx:
+        held = await deliveries.find(tx, message_id, her_id)
+        if held is None:
+            raise NotFound("The HER-id is no receiver of this message.")
+        await deliveries.mark_read(tx, held, at=now)
+        due_at = await deliveries.receipt_deadline(tx, held)
+        await deliveries.move(tx, held, Event.COLLECTED, at=now, actor=actor.id, due_at=due_at, alarmed_at=None)
+
+
+async def inbox(exchange: Exchange, actor: Client, wanted: messages.InboxQuery) -> list[dict[str, Any]]:
+    """List what a version 2 client has not marked as read."""
+    authorise(actor, Action.COLLECT, Resource(frozenset(wanted.receivers)))
+    async with exchange.database.read() as tx:
+        return await messages.inbox(tx, wanted)
+
+
+async def unread(exchange: Exchange, actor: Client, her_ids: Collection[int], *, limit: int) -> list[dict[str, Any]]:
+    """Read the notifications that have not been deleted yet."""
+    authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
+    async with exchange.database.read() as tx:
+        return await notifications.unread(tx, her_ids, limit=limit)
+
+
+async def log(
+    exchange: Exchange, actor: Client, her_ids: Collection[int], *, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Read the notification log behind an offset."""
+    authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
+    async with exchange.database.read() as tx:
+        return await notifications.log(tx, her_ids, after=after, limit=limit)
+
+
+async def delete_notifications(exchange: Exchange, actor: Client, ids: Collection[UUID]) -> None:
+    """Take processed notifications off the unread queue; an id that is not the caller's is passed over in silence."""
+    async with exchange.database.write() as tx:
+        await notifications.delete(tx, ids, actor.her_ids, at=exchange.clock())
+
+
+async def follow_unread(
+    exchange: Exchange, actor: Client, her_ids: Collection[int]
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield unread notifications as they come, each once in this stream; an empty list is a heartbeat."""
+    floor, seen = 0, set[UUID]()
+    async for beat in _looks(exchange, actor, her_ids):
+        full = True
+        while full:
+            limit = _STREAM_PAGE + len(seen)
+            async with exchange.database.read() as tx:
+                settled = await notifications.settled(tx)
+                rows = await notifications.unread(tx, her_ids, after=floor, limit=limit)
+            new = [row for row in rows if row["id"] not in seen]
+            if rows:
+                floor = min(settled, rows[-1]["position"])
+                seen = {row["id"] for row in rows if row["position"] > floor}
+            full = len(rows) == limit
+            if new or (beat and not full):
+                yield new
+
+
+async def follow_log(
+    exchange: Exchange, actor: Client, her_ids: Collection[int], *, after: int | None
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield the notification log behind an offset as it grows (None: from its end); an empty list is a heartbeat."""
+    if after is None:
+        async with exchange.database.read() as tx:
+            after = await notifications.last_position(tx)
+    async for beat in _looks(exchange, actor, her_ids):
+        full = True
+        while full:
+            async with exchange.database.read() as tx:
+                rows = await notifications.log(tx, her_ids, after=after, limit=_STREAM_PAGE)
+            if rows:
+                after = rows[-1]["position"]
+            full = len(rows) == _STREAM_PAGE
+            if rows or beat:
+                yield rows
+
+
+async def _looks(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> AsyncIterator[bool]:
+    """Say when to look into the database; True when it is also time for a heartbeat.
+
+    After each wake-up the looks come quickly at first: a hint may come before what it hints at can be seen.
+    """
+    authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
+    longest = exchange.terms.heartbeat.total_seconds()
+    async with exchange.wakeups.subscribe(wakeups.mailbox(her_id) for her_id in her_ids) as woken:
+        pause, beat = _FIRST_PAUSE, False
+        while True:
+            woken.clear()
+            yield beat
+            beat = pause >= longest
+            try:
+                async with asyncio.timeout(pause):
+                    await woken.wait()
+                pause = _FIRST_PAUSE
+            except TimeoutError:
+                pause = min(pause * 2, longest)

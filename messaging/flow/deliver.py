@@ -1,0 +1,164 @@
+"""Deliver: a worker takes what is due on a route, hands it to the adapter, and settles what came of it.
+
+Claim (committed) → adapter (no transaction open) → settle (committed). A worker that is late loses on `version`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from messaging.errors import CallerError, Unavailable
+from messaging.flow.exchange import Exchange
+from messaging.flow.receive import Handed, receive
+from messaging.model.lifecycle import Event, State
+from messaging.model.notification import NotificationType
+from messaging.model.party import Client
+from messaging.model.retry import Circuit
+from messaging.spi import Adapter, Deferred, Outcome, Parcel, Refused, Sent
+from messaging.store import deliveries, messages, notifications, wakeups
+from messaging.store.deliveries import Held
+
+logger = logging.getLogger(__name__)
+
+_LOOK_ANYWAY = 5.0
+"""Seconds between looks at an idle route: a retry comes due without anybody waking the worker."""
+
+
+class RouteWorker:
+    """Delivers what one route owes, a few at a time, and parks the route while the far side is down."""
+
+    def __init__(self, exchange: Exchange, route: str, adapter: Adapter, *, actor: str) -> None:
+        terms = exchange.terms
+        self._exchange = exchange
+        self._route = route
+        self._adapter = adapter
+        self._actor = actor
+        self._circuit = Circuit(threshold=terms.circuit_threshold, pause=terms.circuit_pause)
+
+    async def run(self) -> None:
+        """Work until cancelled; an outage of the database is waited out."""
+        async with self._exchange.wakeups.subscribe([wakeups.route(self._route)]) as woken:
+            while True:
+                woken.clear()
+                try:
+                    busy = await self.work_once()
+                except Unavailable:
+                    logger.warning("route %s waits for the database", self._route)
+                    busy = False
+                if busy:
+                    continue
+                try:
+                    async with asyncio.timeout(_LOOK_ANYWAY):
+                        await woken.wait()
+                except TimeoutError:
+                    continue
+
+    async def work_once(self) -> bool:
+        """Claim what the circuit admits and deliver it; tells whether there was anything."""
+        exchange = self._exchange
+        now = exchange.clock()
+        limit = self._circuit.admits(now, exchange.terms.route_concurrency)
+        if limit == 0:
+            return False
+        async with exchange.database.write() as tx:
+            claimed = await deliveries.claim(
+                tx, self._route, at=now, lease_until=now + exchange.terms.lease, limit=limit, actor=self._actor
+            )
+        await asyncio.gather(*(self._deliver(held) for held in claimed))
+        return bool(claimed)
+
+    async def _deliver(self, held: Held) -> None:
+        exchange = self._exchange
+        async with exchange.database.read() as tx:
+            row = await messages.get(tx, held.message_id)
+            content = await messages.content(tx, held.message_id)
+        if row is None or content is None:
+            await self._settle(held, Refused("the document is no longer kept"))
+            return
+        parcel = Parcel(
+            delivery_id=str(held.id),
+            message_id=str(held.message_id),
+            msg_id=row["msg_id"],
+            sender_her_id=row["sender_her_id"],
+            receiver_her_id=held.receiver_her_id,
+            type=row["type"],
+            content=content,
+            attempt=held.attempts,
+            is_apprec=messages.is_apprec(row),
+        )
+        outcome = await self._attempt(parcel)
+        self._circuit = (
+            self._circuit.failed(exchange.clock()) if isinstance(outcome, Deferred) else self._circuit.succeeded()
+        )
+        await self._settle(held, outcome)
+        if isinstance(outcome, Sent) and outcome.receipt is not None:
+            await self._take_receipt(held, outcome.receipt)
+
+    async def _attempt(self, parcel: Parcel) -> Outcome:
+        patience = self._exchange.terms.lease * 0.9
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                return await self._adapter.deliver(parcel)
+        except TimeoutError:
+            return Deferred("the far side did not answer before the lease ran out")
+        except Exception as error:
+            logger.exception("adapter %s raised on delivery %s", self._route, parcel.delivery_id)
+            return Deferred(f"the adapter failed with {type(error).__name__}")
+
+    async def _settle(self, held: Held, outcome: Outcome) -> None:
+        exchange = self._exchange
+        now = exchange.clock()
+        event, detail, due = self._verdict(held, outcome)
+        async with exchange.database.write() as tx:
+            due_at = now + due if due is not None else None
+            if event is Event.HANDED_OVER:
+                due_at = await deliveries.receipt_deadline(tx, held)
+            await deliveries.end_attempt(tx, held, at=now, outcome=type(outcome).__name__.lower(), detail=detail)
+            state = await deliveries.move(
+                tx,
+                held,
+                event,
+                at=now,
+                actor=self._actor,
+                detail={"attempt": held.attempts, "reason": detail},
+                due_at=due_at,
+                lease_until=None,
+                refused_by_receiver=event is Event.REFUSED_BY_RECEIVER,
+            )
+            sender = await messages.sender_of(tx.reader, held.message_id)
+            notices = _notices(held, state, sender)
+            await notifications.write(tx, now, *notices)
+        exchange.wakeups.wake(wakeups.mailbox(notice.her_id) for notice in notices)
+
+    def _verdict(self, held: Held, outcome: Outcome) -> tuple[Event, str, timedelta | None]:
+        """Turn an outcome into the event it is, the words for the timeline, and when to look again."""
+        retry = self._exchange.terms.retry
+        match outcome:
+            case Sent(detail=detail):
+                return (Event.HANDED_OVER if held.expects_receipt else Event.RECEIPT_HANDED_OVER), detail, None
+            case Refused(reason=reason):
+                return Event.REFUSED_BY_RECEIVER, reason, None
+            case Deferred(reason=reason) if retry.gives_up(held.attempts):
+                return Event.GAVE_UP, reason, timedelta(0)
+            case Deferred(reason=reason, retry_after=after):
+                asked = min(timedelta(seconds=after), retry.longest) if after else timedelta(0)
+                return Event.DEFERRED, reason, max(retry.wait(held.attempts), asked)
+
+    async def _take_receipt(self, held: Held, document: bytes) -> None:
+        """Receive the AppRec that the far side answered with, in the receiver's own name."""
+        actor = Client(id=f"adapter:{self._route}", name=self._route, her_ids=frozenset({held.receiver_her_id}))
+        try:
+            await receive(self._exchange, actor, Handed(document, self._route))
+        except (CallerError, Unavailable) as error:
+            logger.warning("the answer to delivery %s was not taken: %s", held.id, type(error).__name__)
+
+
+def _notices(held: Held, state: State | None, sender: int | None) -> list[notifications.Notice]:
+    if sender is None or not held.expects_receipt or state in (None, State.PENDING):
+        return []
+    kinds = [NotificationType.DELIVERY_STATE_UPDATED]
+    if state is State.SENT:
+        kinds.insert(0, NotificationType.SENT_STATE_UPDATED)
+    return [notifications.Notice(sender, kind, held.message_id, held.receiver_her_id) for kind in kinds]

@@ -1,0 +1,56 @@
+"""What every verb works with: the exchange's parts, put together once at the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from messaging.documents import Validator
+from messaging.model.clock import Clock
+from messaging.model.retry import RetryPolicy
+from messaging.model.routes import Routes
+from messaging.spi import Adapter
+from messaging.store.committer import Committer
+from messaging.store.session import Database
+from messaging.store.wakeups import Wakeups
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The numbers that the verbs keep to; `settings.py` says what each is for."""
+
+    largest_document: int = 35_000_000
+    judged_inline_below: int = 65_536
+    disk_reserve: int = 1 << 30
+    refusals_kept: timedelta = timedelta(days=30)
+    receipt_within: timedelta = timedelta(hours=96)
+    collected_within: timedelta = timedelta(hours=24)
+    lease: timedelta = timedelta(seconds=60)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    circuit_threshold: int = 5
+    circuit_pause: timedelta = timedelta(seconds=30)
+    route_concurrency: int = 8
+    heartbeat: timedelta = timedelta(seconds=15)
+    software_name: str = "Samhandling"
+    software_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The parts: clock, database, committer, wake-ups, validator, routes, opened adapters, terms."""
+
+    clock: Clock
+    database: Database
+    committer: Committer
+    wakeups: Wakeups
+    validator: Validator
+    routes: Routes
+    adapters: Mapping[str, Adapter]
+    speaks_for: Mapping[str, frozenset[int]]
+    """For each adapter instance, the HER-ids in whose names it may hand documents in."""
+    pepper: bytes
+    """The secret that keys the hashes of API keys."""
+    terms: Terms = field(default_factory=Terms)
+    data_folder: Path | None = None

@@ -1,0 +1,88 @@
+"""Work: everything that runs beside the requests — committing, waking, delivering, listening, watching."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from messaging import spi
+from messaging.errors import CallerError, Conflict, Refused, Unavailable
+from messaging.flow import watch
+from messaging.flow.deliver import RouteWorker
+from messaging.flow.exchange import Exchange
+from messaging.flow.receive import Handed, receive
+from messaging.model.party import Client
+from messaging.spi import Accepted, NotNow, Submission, Submit, Verdict
+
+logger = logging.getLogger(__name__)
+
+_RESTART_AFTER = 5.0
+
+
+@asynccontextmanager
+async def running(exchange: Exchange, *, deliver: bool = True, worker: str = "worker") -> AsyncIterator[None]:
+    """Run what the exchange needs beside the requests for as long as the block lasts.
+
+    `deliver=False` leaves routes, inbound adapters and the watch to other processes.
+    """
+    work: list[tuple[str, Coroutine[Any, Any, None]]] = [
+        ("committer", exchange.committer.run()),
+        ("wake-ups", exchange.wakeups.run()),
+    ]
+    if deliver:
+        work.append(("watch", watch.run(exchange)))
+        for name, adapter in exchange.adapters.items():
+            work.append((f"route {name}", RouteWorker(exchange, name, adapter, actor=worker).run()))
+            work.append((f"inbound {name}", _listen(exchange, name, adapter)))
+    tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in work]
+    for task in tasks:
+        task.add_done_callback(_say_if_it_died)
+    try:
+        yield
+    finally:
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _say_if_it_died(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.critical("%s has stopped working", task.get_name(), exc_info=task.exception())
+
+
+async def _listen(exchange: Exchange, name: str, adapter: spi.Adapter) -> None:
+    while True:
+        try:
+            await adapter.listen(submit_to(exchange, name))
+        except Exception:
+            logger.exception("adapter %s stopped listening; it starts again in %s s", name, _RESTART_AFTER)
+            await asyncio.sleep(_RESTART_AFTER)
+        else:
+            return
+
+
+def submit_to(exchange: Exchange, instance: str) -> Submit:
+    """Give an adapter instance its way in: it speaks for the HER-ids that the operator gave it, and for no others."""
+    actor = Client(id=f"adapter:{instance}", name=instance, her_ids=exchange.speaks_for.get(instance, frozenset()))
+
+    async def submit(submission: Submission) -> Verdict:
+        try:
+            taken = await receive(exchange, actor, Handed(submission.content, instance, submission.source))
+        except Unavailable as error:
+            return NotNow(str(error))
+        except Refused as error:
+            return spi.Rejected(tuple(_told(fault) for fault in error.faults))
+        except Conflict as error:
+            return spi.Rejected(({"code": "E10", "text": str(error), "line": None, "path": None},))
+        except CallerError as error:
+            return spi.Rejected(({"code": "X99", "text": str(error), "line": None, "path": None},))
+        return Accepted(str(taken.message_id), taken.replayed)
+
+    return submit
+
+
+def _told(fault: Any) -> dict[str, Any]:
+    return {"code": fault.code.value, "text": fault.text, "line": fault.line, "path": fault.path}

@@ -1,0 +1,167 @@
+"""Every setting, once: from the environment (`SAMHANDLING_…`) and from a TOML file, checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from messaging import __version__
+from messaging.errors import ConfigurationError
+from messaging.flow.exchange import Terms
+from messaging.model.retry import RetryPolicy
+from messaging.model.routes import MAILBOX, Routes
+
+PREFIX = "SAMHANDLING_"
+CONFIG = f"{PREFIX}CONFIG"
+_NOT_SETTINGS = frozenset({CONFIG, f"{PREFIX}TEST_POSTGRES_URL", f"{PREFIX}SHARED"})
+
+
+class RouteSetting(BaseModel):
+    """One line of routing: messages to `her_id` (of one `type`, or of all) go to `to`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    her_id: int = Field(gt=0)
+    type: str | None = None
+    to: str = MAILBOX
+
+
+class Settings(BaseSettings):
+    """The operator's settings; a name we do not know, or a value we cannot use, stops the start."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    database_url: str = Field(
+        "sqlite:///samhandling.db", description="`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`"
+    )
+    database_pool_size: int = Field(10, ge=2, le=500, description="Connections a process may hold")
+    key_file: Path = Field(
+        Path("samhandling.key"),
+        description="The secret that keys the hashes of API keys; made with mode 0600 at the first start",
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$", description="How much is logged")
+    largest_document_bytes: int = Field(35_000_000, ge=1000, description="A larger document is refused with 413")
+    disk_reserve_bytes: int = Field(
+        1 << 30, ge=0, description="With less free space beside an SQLite file, nothing more is taken in (503)"
+    )
+    refusals_kept_days: float = Field(30, gt=0, description="How long a refused document stays in the transport log")
+    receipt_within_hours: float = Field(
+        96, gt=0, description="An AppRec later than this after GenDate is overdue: an alarm, never a refusal"
+    )
+    collected_within_hours: float = Field(
+        24, gt=0, description="A message that lies in a mailbox longer than this raises an alarm"
+    )
+    retry_first_seconds: float = Field(
+        2, gt=0, description="The first retry comes within this; each later one doubles it"
+    )
+    retry_longest_seconds: float = Field(43_200, gt=0, description="The longest wait between two attempts")
+    retry_give_up_after: int = Field(20, ge=1, description="So many attempts, then an operator decides")
+    lease_seconds: float = Field(60, ge=1, description="How long a worker may hold one delivery")
+    route_concurrency: int = Field(8, ge=1, le=1000, description="Deliveries under way at once on one route")
+    circuit_threshold: int = Field(5, ge=1, description="So many failures in a row park a route")
+    circuit_pause_seconds: float = Field(
+        30, gt=0, description="How long a parked route rests before one attempt tries it"
+    )
+    heartbeat_seconds: float = Field(15, ge=0.1, description="A silent event stream sends a comment this often")
+    adapters: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Adapter instances by name: `kind`, the kind's own settings, and `her_ids` it may send for",
+    )
+    routes: tuple[RouteSetting, ...] = Field(
+        (), description="Where messages go that do not stay in the mailbox: `her_id`, perhaps `type`, and `to`"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the interface's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the command line says beats the environment, which beats the file."""
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+    def terms(self) -> Terms:
+        """Give the numbers that the verbs keep to."""
+        return Terms(
+            largest_document=self.largest_document_bytes,
+            disk_reserve=self.disk_reserve_bytes,
+            refusals_kept=timedelta(days=self.refusals_kept_days),
+            receipt_within=timedelta(hours=self.receipt_within_hours),
+            collected_within=timedelta(hours=self.collected_within_hours),
+            lease=timedelta(seconds=self.lease_seconds),
+            retry=RetryPolicy(
+                first=timedelta(seconds=self.retry_first_seconds),
+                longest=timedelta(seconds=self.retry_longest_seconds),
+                give_up_after=self.retry_give_up_after,
+            ),
+            circuit_threshold=self.circuit_threshold,
+            circuit_pause=timedelta(seconds=self.circuit_pause_seconds),
+            route_concurrency=self.route_concurrency,
+            heartbeat=timedelta(seconds=self.heartbeat_seconds),
+            software_version=__version__,
+        )
+
+    def routing(self) -> Routes:
+        """Give the routes, by receiver and by receiver and type."""
+        return Routes(
+            by_receiver={r.her_id: r.to for r in self.routes if r.type is None},
+            by_receiver_and_type={(r.her_id, r.type): r.to for r in self.routes if r.type is not None},
+        )
+
+    def adapter_settings(self) -> dict[str, dict[str, Any]]:
+        """Give each instance's settings as its kind knows them."""
+        return {name: {k: v for k, v in given.items() if k != "her_ids"} for name, given in self.adapters.items()}
+
+    def speaks_for(self) -> dict[str, frozenset[int]]:
+        """Give the HER-ids in whose names each instance may hand documents in."""
+        return {name: frozenset(given.get("her_ids", ())) for name, given in self.adapters.items()}
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """The TOML file that SAMHANDLING_CONFIG names."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the interface's
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        named = os.environ.get(CONFIG)
+        if not named:
+            return {}
+        try:
+            return tomllib.loads(Path(named).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"{CONFIG} names a file that cannot be read as TOML: {error}") from error
+
+
+def load(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read and check the settings. Raises ConfigurationError that names each setting that is wrong."""
+    _refuse_unknown(os.environ if environment is None else environment)
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}"
+            for one in error.errors(include_input=False, include_context=False, include_url=False)
+        )
+        raise ConfigurationError(f"Settings that cannot be used: {wrong}. The README lists every setting.") from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | _NOT_SETTINGS
+    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise ConfigurationError(
+            f"Unknown settings in the environment: {', '.join(unknown)}. The README lists every setting."
+        )

@@ -1,0 +1,248 @@
+"""Group commit: what has arrived is written in one transaction, and each caller hears of its own message afterwards.
+
+While one group is being committed the next one gathers; nobody waits for more to come. If a group fails for one of its
+members, the members are committed one by one, so that one poison message never fails its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from messaging.errors import DatabaseUnavailable
+from messaging.model.audit import AuditEvent
+from messaging.model.lifecycle import Event
+from messaging.model.receipt import Receipt, ReceiptStatus
+from messaging.store import audit, deliveries, notifications
+from messaging.store import tables as t
+from messaging.store.session import Database, WriteTx
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What an AppRec settles: the delivery of the original message to the receiver that answers."""
+
+    original_id: UUID
+    receiver_her_id: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """All that is written when one message is taken in: pure rows, decided before any transaction."""
+
+    message: t.Row
+    payload: t.Row
+    deliveries: tuple[t.Row, ...]
+    notices: tuple[notifications.Notice, ...]
+    lines: tuple[audit.Line, ...]
+    settlement: Settlement | None = None
+
+
+class Standing(StrEnum):
+    """How a message stands after the commit."""
+
+    KEPT = "kept"
+    REPLAYED = "replayed"
+    """The same sender has sent the same MsgId with the same bytes before."""
+    CONFLICTED = "conflicted"
+    """The same sender has sent the same MsgId with other bytes before."""
+    ALREADY_ANSWERED = "already_answered"
+    """An AppRec for a message that its sender has answered before; the first one stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The durable answer: the message that stands, and how this one relates to it."""
+
+    message_id: UUID
+    standing: Standing
+    same_bytes: bool = True
+
+
+@dataclass(slots=True)
+class _Waiting:
+    acceptance: Acceptance
+    done: asyncio.Future[Committed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Committer:
+    """Writes acceptances in groups of at most `most`; one runs in each process."""
+
+    def __init__(self, database: Database, *, most: int = 64) -> None:
+        self._database = database
+        self._most = most
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(maxsize=most * 16)
+
+    async def commit(self, acceptance: Acceptance) -> Committed:
+        """Write one acceptance durably. Raises DatabaseUnavailable when it is not known to be kept."""
+        waiting = _Waiting(acceptance)
+        await self._queue.put(waiting)
+        return await waiting.done
+
+    async def run(self) -> None:
+        """Commit groups until cancelled."""
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < self._most and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            await self._settle(group)
+
+    async def _settle(self, group: list[_Waiting]) -> None:
+        try:
+            await self._answer(group)
+        except DatabaseUnavailable as error:
+            _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - whatever one member does, its neighbours are committed
+            if len(group) == 1:
+                _fail(group, error)
+                return
+            for waiting in group:
+                await self._settle([waiting])
+        except BaseException:
+            _fail(group, DatabaseUnavailable("The exchange is stopping; repeat the same request in a moment."))
+            raise
+
+    async def _answer(self, group: list[_Waiting]) -> None:
+        answers = await self._write([waiting.acceptance for waiting in group])
+        for waiting, answer in zip(group, answers, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(answer)
+
+    async def _write(self, group: Sequence[Acceptance]) -> list[Committed]:
+        async with self._database.write() as tx:
+            kept = await _insert_messages(tx, group)
+            new = [acceptance for acceptance in group if acceptance.message["id"] in kept]
+            await _insert_rest(tx, new)
+            for acceptance in new:
+                if acceptance.settlement is not None:
+                    await _settle_original(tx, acceptance, acceptance.settlement)
+            standing = await _standing(tx, [a for a in group if a.message["id"] not in kept])
+            await _record_repeats(tx, group, standing)
+        return [standing.get(a.message["id"]) or Committed(a.message["id"], Standing.KEPT) for a in group]
+
+
+def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in group:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)
+
+
+async def _insert_messages(tx: WriteTx, group: Sequence[Acceptance]) -> set[UUID]:
+    insert = postgresql_insert if tx.is_postgresql else sqlite_insert
+    # Sorted, so that two processes that take in the same messages wait for each other in one order only.
+    rows = sorted((a.message for a in group), key=lambda row: (row["sender_her_id"], row["msg_id"]))
+    statement: Any = insert(t.message).values(rows).on_conflict_do_nothing().returning(t.message.c.id)
+    return set((await tx.connection.execute(statement)).scalars())
+
+
+async def _insert_rest(tx: WriteTx, new: Sequence[Acceptance]) -> None:
+    if not new:
+        return
+    await tx.connection.execute(t.payload.insert(), [a.payload for a in new])
+    rows = [row for a in new for row in a.deliveries]
+    if rows:
+        await tx.connection.execute(t.delivery.insert(), rows)
+    await audit.write(tx, *(line for a in new for line in a.lines))
+    await notifications.write(tx, new[0].message["received_at"], *(notice for a in new for notice in a.notices))
+
+
+async def _settle_original(tx: WriteTx, acceptance: Acceptance, settlement: Settlement) -> None:
+    held = await deliveries.find(tx, settlement.original_id, settlement.receiver_her_id)
+    if held is None:
+        raise LookupError("an AppRec settles a delivery that does not exist")
+    receipt = settlement.receipt
+    positive = receipt.status is not ReceiptStatus.REJECTED
+    receipt_columns = {
+        "receipt_status": receipt.status.value,
+        "receipt_errors": [
+            {"code": e.code, "text": e.text, "details": e.details, "oid": e.oid} for e in receipt.errors
+        ],
+        "receipt_message_id": acceptance.message["id"],
+    }
+    at = acceptance.message["received_at"]
+    await deliveries.move(
+        tx,
+        held,
+        Event.ACKNOWLEDGED if positive else Event.REJECTED,
+        at=at,
+        actor=acceptance.lines[0].actor,
+        detail={
+            "status": receipt.status.value,
+            "errors": [error.code for error in receipt.errors],
+            "apprec": str(acceptance.message["id"]),
+        },
+        due_at=None,
+        lease_until=None,
+    )
+    # The receipt is kept with the delivery even where the state was final before.
+    await tx.connection.execute(update(t.delivery).where(t.delivery.c.id == held.id).values(**receipt_columns))
+
+
+async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, Committed]:
+    """Find the message that stands in the way of each one that was not inserted."""
+    if not repeated:
+        return {}
+    columns = (
+        t.message.c.id,
+        t.message.c.sender_her_id,
+        t.message.c.msg_id,
+        t.message.c.digest,
+        t.message.c.answers_id,
+    )
+    keys = [(a.message["sender_her_id"], a.message["msg_id"]) for a in repeated]
+    query = select(*columns).where(tuple_(t.message.c.sender_her_id, t.message.c.msg_id).in_(keys))
+    by_msg_id = {(r.sender_her_id, r.msg_id): r for r in await tx.connection.execute(query)}
+    answers = [(a.message["answers_id"], a.message["sender_her_id"]) for a in repeated if a.message["answers_id"]]
+    by_answer = {}
+    if answers:
+        query = select(*columns).where(tuple_(t.message.c.answers_id, t.message.c.sender_her_id).in_(answers))
+        by_answer = {(r.answers_id, r.sender_her_id): r for r in await tx.connection.execute(query)}
+    found = {}
+    for a in repeated:
+        row = by_msg_id.get((a.message["sender_her_id"], a.message["msg_id"]))
+        if row is not None:
+            same = row.digest == a.message["digest"]
+            found[a.message["id"]] = Committed(row.id, Standing.REPLAYED if same else Standing.CONFLICTED, same)
+        else:
+            row = by_answer[(a.message["answers_id"], a.message["sender_her_id"])]
+            found[a.message["id"]] = Committed(row.id, Standing.ALREADY_ANSWERED, same_bytes=False)
+    return found
+
+
+_REPEATED = {
+    Standing.REPLAYED: AuditEvent.MESSAGE_REPLAYED,
+    Standing.CONFLICTED: AuditEvent.MESSAGE_CONFLICTED,
+    Standing.ALREADY_ANSWERED: AuditEvent.APPREC_IGNORED,
+}
+
+
+async def _record_repeats(tx: WriteTx, group: Sequence[Acceptance], standing: dict[UUID, Committed]) -> None:
+    lines = []
+    for acceptance in group:
+        stands = standing.get(acceptance.message["id"])
+        if stands is None:
+            continue
+        ignored = stands.standing is Standing.ALREADY_ANSWERED
+        lines.append(
+            audit.Line(
+                at=acceptance.message["received_at"],
+                event=_REPEATED[stands.standing],
+                actor=acceptance.lines[0].actor,
+                message_id=acceptance.message["answers_id"] if ignored else stands.message_id,
+                her_id=acceptance.message["sender_her_id"],
+                detail={"door": acceptance.message["door"]},
+            )
+        )
+    await audit.write(tx, *lines)
+
+
+__all__ = ["Acceptance", "Committed", "Committer", "Settlement", "Standing"]

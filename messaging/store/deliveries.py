@@ -1,0 +1,236 @@
+"""Deliveries: the one function that moves them, and the claiming, settling and sweeping around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from messaging.model.lifecycle import OWNER, Event, State, after
+from messaging.store import audit
+from messaging.store import tables as t
+from messaging.store.session import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery as it was read: `version` is the fence that a later move must still find."""
+
+    id: UUID
+    message_id: UUID
+    receiver_her_id: int
+    route: str
+    state: State
+    version: int
+    attempts: int
+    expects_receipt: bool
+    receipt_status: str | None
+
+
+_HELD = [
+    t.delivery.c[name]
+    for name in (
+        "id",
+        "message_id",
+        "receiver_her_id",
+        "route",
+        "state",
+        "version",
+        "attempts",
+        "expects_receipt",
+        "receipt_status",
+    )
+]
+
+
+def _held(row: Any) -> Held:
+    values = dict(row)
+    return Held(**{**values, "state": State(values["state"])})
+
+
+async def move(
+    tx: WriteTx,
+    held: Held,
+    event: Event,
+    *,
+    at: datetime,
+    actor: str,
+    detail: dict[str, Any] | None = None,
+    **changes: Any,
+) -> State | None:
+    """Move a delivery and write its audit line; the only way a state changes.
+
+    Returns the new state. None when the event moves nothing: it came too late or twice (the line says so), or another
+    mover was faster (no line; the winner wrote one). `changes` are further columns set by a real move.
+    """
+    state = after(held.state, event)
+    if state is not None:
+        moved = await tx.connection.execute(
+            update(t.delivery)
+            .where(t.delivery.c.id == held.id, t.delivery.c.version == held.version)
+            .values(state=state.value, owner=OWNER[state], version=held.version + 1, changed_at=at, **changes)
+        )
+        if moved.rowcount == 0:
+            return None
+    await audit.write(
+        tx,
+        audit.Line(
+            at=at,
+            event=f"delivery.{event.value}",
+            actor=actor,
+            message_id=held.message_id,
+            delivery_id=held.id,
+            her_id=held.receiver_her_id,
+            detail={"from": held.state.value, "to": state.value if state else held.state.value, **(detail or {})},
+        ),
+    )
+    return state
+
+
+async def find(tx: WriteTx, message_id: UUID, receiver_her_id: int) -> Held | None:
+    """Read one delivery and hold it until the transaction ends."""
+    query = (
+        select(*_HELD)
+        .where(t.delivery.c.message_id == message_id, t.delivery.c.receiver_her_id == receiver_her_id)
+        .with_for_update()
+    )
+    row = (await tx.connection.execute(query)).mappings().first()
+    return _held(row) if row else None
+
+
+async def find_by_id(tx: WriteTx, delivery_id: UUID) -> Held | None:
+    """Read one delivery by its own id and hold it until the transaction ends."""
+    query = select(*_HELD).where(t.delivery.c.id == delivery_id).with_for_update()
+    row = (await tx.connection.execute(query)).mappings().first()
+    return _held(row) if row else None
+
+
+async def of_message(tx: ReadTx, message_id: UUID) -> list[t.Row]:
+    """Read all deliveries of a message, primary receivers first."""
+    query = (
+        select(t.delivery)
+        .where(t.delivery.c.message_id == message_id)
+        .order_by(t.delivery.c.role.desc(), t.delivery.c.receiver_her_id)
+    )
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def attempts_of(tx: ReadTx, delivery_ids: list[UUID]) -> list[t.Row]:
+    """Read every attempt of some deliveries, oldest first."""
+    query = select(t.attempt).where(t.attempt.c.delivery_id.in_(delivery_ids)).order_by(t.attempt.c.started_at)
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def claim(tx: WriteTx, route: str, *, at: datetime, lease_until: datetime, limit: int, actor: str) -> list[Held]:
+    """Take what is due on a route, with a lease and an attempt row each; workers never take the same one."""
+    query = (
+        select(*_HELD)
+        .where(t.delivery.c.route == route, t.delivery.c.state == State.PENDING.value, t.delivery.c.due_at <= at)
+        .order_by(t.delivery.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = []
+    for row in (await tx.connection.execute(query)).mappings().all():
+        held = _held(row)
+        number = held.attempts + 1
+        await move(
+            tx,
+            held,
+            Event.CLAIMED,
+            at=at,
+            actor=actor,
+            detail={"attempt": number},
+            attempts=number,
+            lease_until=lease_until,
+            due_at=lease_until,
+        )
+        await tx.connection.execute(t.attempt.insert().values(delivery_id=held.id, number=number, started_at=at))
+        claimed.append(
+            Held(
+                held.id,
+                held.message_id,
+                held.receiver_her_id,
+                held.route,
+                State.SENDING,
+                held.version + 1,
+                number,
+                held.expects_receipt,
+                held.receipt_status,
+            )
+        )
+    return claimed
+
+
+async def end_attempt(tx: WriteTx, held: Held, *, at: datetime, outcome: str, detail: str) -> None:
+    """Write down how an attempt ended."""
+    await tx.connection.execute(
+        update(t.attempt)
+        .where(t.attempt.c.delivery_id == held.id, t.attempt.c.number == held.attempts)
+        .values(ended_at=at, outcome=outcome, detail=detail[:500])
+    )
+
+
+async def mark_read(tx: WriteTx, held: Held, *, at: datetime) -> None:
+    """Set the mailbox's read flag; the first time stays."""
+    await tx.connection.execute(
+        update(t.delivery).where(t.delivery.c.id == held.id, t.delivery.c.read_at.is_(None)).values(read_at=at)
+    )
+
+
+async def receipt_deadline(tx: WriteTx, held: Held) -> datetime | None:
+    """Tell until when the AppRec is expected."""
+    deadline: datetime | None = await tx.connection.scalar(
+        select(t.delivery.c.receipt_due_at).where(t.delivery.c.id == held.id)
+    )
+    return deadline
+
+
+async def lapsed_leases(tx: WriteTx, *, at: datetime, limit: int) -> list[Held]:
+    """Read deliveries whose worker has not come back in time."""
+    query = (
+        select(*_HELD)
+        .where(t.delivery.c.state == State.SENDING.value, t.delivery.c.lease_until < at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_held(row) for row in (await tx.connection.execute(query)).mappings().all()]
+
+
+async def overdue(tx: WriteTx, *, at: datetime, limit: int) -> list[t.Row]:
+    """Read deliveries past their deadline that nobody has been alarmed about."""
+    query = (
+        select(t.delivery, t.message.c.sender_her_id)
+        .join(t.message, t.message.c.id == t.delivery.c.message_id)
+        .where(
+            t.delivery.c.state.in_([State.SENT.value, State.WAITING.value, State.COLLECTED.value, State.FAILED.value]),
+            t.delivery.c.due_at < at,
+            t.delivery.c.alarmed_at.is_(None),
+        )
+        .order_by(t.delivery.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=t.delivery)
+    )
+    return [dict(row) for row in (await tx.connection.execute(query)).mappings().all()]
+
+
+async def set_next_deadline(
+    tx: WriteTx, delivery_id: UUID, *, due_at: datetime | None, alarmed_at: datetime | None
+) -> None:
+    """Remember that an alarm was raised, and which deadline runs now; each deadline raises one."""
+    await tx.connection.execute(
+        update(t.delivery).where(t.delivery.c.id == delivery_id).values(due_at=due_at, alarmed_at=alarmed_at)
+    )
+
+
+async def due_routes(tx: ReadTx, *, at: datetime) -> list[str]:
+    """Name the routes that have something to send now."""
+    query = (
+        select(t.delivery.c.route)
+        .where(t.delivery.c.state == State.PENDING.value, t.delivery.c.due_at <= at)
+        .distinct()
+    )
+    return [str(route) for route in await tx.scalars(query)]

