@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
 from messaging.store import audit, deliveries, messages, notifications, parties, wakeups
+from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
 _FIRST_PAUSE = 0.05
 """Seconds until a stream that was woken looks again by itself; then twice as long, up to the heartbeat."""
@@ -74,7 +75,7 @@ async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, h
         await deliveries.move(tx, held, Event.COLLECTED, at=now, actor=actor.id, due_at=due_at, alarmed_at=None)
 
 
-async def inbox(exchange: Exchange, actor: Client, wanted: messages.InboxQuery) -> list[dict[str, Any]]:
+async def inbox(exchange: Exchange, actor: Client, wanted: InboxQuery) -> list[dict[str, Any]]:
     """List what a version 2 client has not marked as read."""
     authorise(actor, Action.COLLECT, Resource(frozenset(wanted.receivers)))
     async with exchange.database.read() as tx:
@@ -103,12 +104,15 @@ async def delete_notifications(exchange: Exchange, actor: Client, ids: Collectio
         await notifications.delete(tx, ids, actor.her_ids, at=exchange.clock())
 
 
-async def follow_unread(
-    exchange: Exchange, actor: Client, her_ids: Collection[int]
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """Yield unread notifications as they come, each once in this stream; an empty list is a heartbeat."""
+def follow_unread(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> AsyncGenerator[list[dict[str, Any]]]:
+    """Follow unread notifications as they come, each once in this stream; an empty list is a heartbeat."""
+    authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
+    return _follow_unread(exchange, her_ids)
+
+
+async def _follow_unread(exchange: Exchange, her_ids: Collection[int]) -> AsyncGenerator[list[dict[str, Any]]]:
     floor, seen = 0, set[UUID]()
-    async for beat in _looks(exchange, actor, her_ids):
+    async for beat in _looks(exchange, her_ids):
         full = True
         while full:
             limit = _STREAM_PAGE + len(seen)
@@ -126,12 +130,22 @@ async def follow_unread(
 
 async def follow_log(
     exchange: Exchange, actor: Client, her_ids: Collection[int], *, after: int | None
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """Yield the notification log behind an offset as it grows (None: from its end); an empty list is a heartbeat."""
+) -> AsyncGenerator[list[dict[str, Any]]]:
+    """Follow the notification log behind an offset as it grows (None: from its end); an empty list is a heartbeat."""
+    authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
     if after is None:
         async with exchange.database.read() as tx:
             after = await notifications.last_position(tx)
-    async for beat in _looks(exchange, actor, her_ids):
+    return _follow_log(exchange, her_ids, after)
+
+
+def end_streams(exchange: Exchange) -> None:
+    """End every stream of notifications, because the server stops; the followers come back elsewhere."""
+    exchange.wakeups.close()
+
+
+async def _follow_log(exchange: Exchange, her_ids: Collection[int], after: int) -> AsyncGenerator[list[dict[str, Any]]]:
+    async for beat in _looks(exchange, her_ids):
         full = True
         while full:
             async with exchange.database.read() as tx:
@@ -143,16 +157,15 @@ async def follow_log(
                 yield rows
 
 
-async def _looks(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> AsyncIterator[bool]:
+async def _looks(exchange: Exchange, her_ids: Collection[int]) -> AsyncIterator[bool]:
     """Say when to look into the database; True when it is also time for a heartbeat.
 
     After each wake-up the looks come quickly at first: a hint may come before what it hints at can be seen.
     """
-    authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
     longest = exchange.terms.heartbeat.total_seconds()
     async with exchange.wakeups.subscribe(wakeups.mailbox(her_id) for her_id in her_ids) as woken:
         pause, beat = _FIRST_PAUSE, False
-        while True:
+        while not exchange.wakeups.closed:
             woken.clear()
             yield beat
             beat = pause >= longest

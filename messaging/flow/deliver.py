@@ -140,11 +140,11 @@ class RouteWorker:
                 return (Event.HANDED_OVER if held.expects_receipt else Event.RECEIPT_HANDED_OVER), detail, None
             case Refused(reason=reason):
                 return Event.REFUSED_BY_RECEIVER, reason, None
-            case Deferred(reason=reason) if retry.gives_up(held.attempts):
+            case Deferred(reason=reason) if retry.gives_up(held.attempts - held.attempts_before_resend):
                 return Event.GAVE_UP, reason, timedelta(0)
             case Deferred(reason=reason, retry_after=after):
                 asked = min(timedelta(seconds=after), retry.longest) if after else timedelta(0)
-                return Event.DEFERRED, reason, max(retry.wait(held.attempts), asked)
+                return Event.DEFERRED, reason, max(retry.wait(held.attempts - held.attempts_before_resend), asked)
 
     async def _take_receipt(self, held: Held, document: bytes) -> None:
         """Receive the AppRec that the far side answered with, in the receiver's own name."""

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -57,9 +58,10 @@ class Taken:
     """
 
     message_id: UUID
+    received_at: datetime
+    envelope: Envelope
     replayed: bool = False
     ignored_apprec: bool = False
-    envelope: Envelope | None = None
 
 
 async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
@@ -69,7 +71,7 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
     or Locked (the sender is not the caller's), Conflict (same MsgId, other bytes), Unavailable (repeat safely).
     """
     require_room(exchange)
-    verdict = await _judge(exchange, handed.content)
+    verdict = await judge(exchange, handed.content)
     envelope = verdict.envelope
     if verdict.faults or envelope is None:
         raise await _refuse(exchange, actor, handed, envelope, verdict.faults)
@@ -104,7 +106,8 @@ def require_room(exchange: Exchange) -> None:
         raise StorageFull("The exchange's disk is nearly full; repeat the same request later.", retry_after=60)
 
 
-async def _judge(exchange: Exchange, content: bytes) -> Verdict:
+async def judge(exchange: Exchange, content: bytes) -> Verdict:
+    """Find every fault of a document, and keep nothing of it."""
     if len(content) < exchange.terms.judged_inline_below:
         return exchange.validator.judge(content)
     return await asyncio.to_thread(exchange.validator.judge, content)
@@ -282,8 +285,8 @@ def _answer(exchange: Exchange, committed: Committed, acceptance: Acceptance, en
             keys |= {wakeups.mailbox(row["receiver_her_id"]) for row in acceptance.deliveries}
             keys |= {wakeups.route(row["route"]) for row in acceptance.deliveries if row["route"] != MAILBOX}
             exchange.wakeups.wake(keys)
-            return Taken(committed.message_id, envelope=envelope)
+            return Taken(committed.message_id, committed.received_at, envelope)
         case Standing.ALREADY_ANSWERED:
-            return Taken(committed.message_id, replayed=True, ignored_apprec=True, envelope=envelope)
+            return Taken(committed.message_id, committed.received_at, envelope, replayed=True, ignored_apprec=True)
         case _:
-            return Taken(committed.message_id, replayed=True, envelope=envelope)
+            return Taken(committed.message_id, committed.received_at, envelope, replayed=True)

@@ -34,7 +34,8 @@ async def _move(exchange: Exchange, actor: Client, delivery_id: UUID, event: Eve
                 f"A delivery that is {held.state} cannot be {event}; only one that was given up can be resent, "
                 "and only one that is still waited for can be closed."
             )
-        changes = {"due_at": now, "attempts": 0} if event is Event.RESENT else {"due_at": None}
+        resent = {"due_at": now, "attempts_before_resend": held.attempts}
+        changes = resent if event is Event.RESENT else {"due_at": None}
         await deliveries.move(
             tx, held, event, at=now, actor=actor.id, detail={"note": note}, alarmed_at=None, **changes
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -65,7 +66,7 @@ class Committed:
 
     message_id: UUID
     standing: Standing
-    same_bytes: bool = True
+    received_at: datetime
 
 
 @dataclass(slots=True)
@@ -127,7 +128,11 @@ class Committer:
                     await _settle_original(tx, acceptance, acceptance.settlement)
             standing = await _standing(tx, [a for a in group if a.message["id"] not in kept])
             await _record_repeats(tx, group, standing)
-        return [standing.get(a.message["id"]) or Committed(a.message["id"], Standing.KEPT) for a in group]
+        return [standing.get(a.message["id"]) or _kept(a) for a in group]
+
+
+def _kept(acceptance: Acceptance) -> Committed:
+    return Committed(acceptance.message["id"], Standing.KEPT, acceptance.message["received_at"])
 
 
 def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
@@ -197,6 +202,7 @@ async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, C
         t.message.c.msg_id,
         t.message.c.digest,
         t.message.c.answers_id,
+        t.message.c.received_at,
     )
     keys = [(a.message["sender_her_id"], a.message["msg_id"]) for a in repeated]
     query = select(*columns).where(tuple_(t.message.c.sender_her_id, t.message.c.msg_id).in_(keys))
@@ -211,10 +217,12 @@ async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, C
         row = by_msg_id.get((a.message["sender_her_id"], a.message["msg_id"]))
         if row is not None:
             same = row.digest == a.message["digest"]
-            found[a.message["id"]] = Committed(row.id, Standing.REPLAYED if same else Standing.CONFLICTED, same)
+            found[a.message["id"]] = Committed(
+                row.id, Standing.REPLAYED if same else Standing.CONFLICTED, row.received_at
+            )
         else:
             row = by_answer[(a.message["answers_id"], a.message["sender_her_id"])]
-            found[a.message["id"]] = Committed(row.id, Standing.ALREADY_ANSWERED, same_bytes=False)
+            found[a.message["id"]] = Committed(row.id, Standing.ALREADY_ANSWERED, row.received_at)
     return found
 
 

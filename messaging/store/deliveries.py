@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ class Held:
     state: State
     version: int
     attempts: int
+    attempts_before_resend: int
     expects_receipt: bool
     receipt_status: str | None
 
@@ -40,6 +41,7 @@ _HELD = [
         "state",
         "version",
         "attempts",
+        "attempts_before_resend",
         "expects_receipt",
         "receipt_status",
     )
@@ -149,19 +151,7 @@ async def claim(tx: WriteTx, route: str, *, at: datetime, lease_until: datetime,
             due_at=lease_until,
         )
         await tx.connection.execute(t.attempt.insert().values(delivery_id=held.id, number=number, started_at=at))
-        claimed.append(
-            Held(
-                held.id,
-                held.message_id,
-                held.receiver_her_id,
-                held.route,
-                State.SENDING,
-                held.version + 1,
-                number,
-                held.expects_receipt,
-                held.receipt_status,
-            )
-        )
+        claimed.append(replace(held, state=State.SENDING, version=held.version + 1, attempts=number))
     return claimed
 
 

@@ -37,6 +37,12 @@ async def known(tx: ReadTx, her_ids: Collection[int]) -> dict[int, Party]:
     return {row["her_id"]: _party(row) for row in found.mappings()}
 
 
+async def hold(tx: WriteTx, her_ids: Collection[int]) -> dict[int, Party]:
+    """Read those of the parties that we know, and hold them until the transaction ends."""
+    query = select(t.party).where(t.party.c.her_id.in_(her_ids)).order_by(t.party.c.her_id).with_for_update()
+    return {row["her_id"]: _party(row) for row in (await tx.connection.execute(query)).mappings()}
+
+
 async def every(tx: ReadTx) -> list[Party]:
     """Read all parties, by HER-id."""
     return [_party(row) for row in (await tx.execute(select(t.party).order_by(t.party.c.her_id))).mappings()]

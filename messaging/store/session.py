@@ -122,6 +122,7 @@ class Database:
                 max_overflow=0,
                 pool_pre_ping=True,
                 pool_timeout=10,
+                hide_parameters=True,
                 connect_args={
                     "timeout": 5,
                     "command_timeout": 60,
@@ -134,7 +135,12 @@ class Database:
                 },
             )
         engine = create_async_engine(
-            self.url, poolclass=AsyncAdaptedQueuePool, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 10}
+            self.url,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            hide_parameters=True,
+            connect_args={"timeout": 10},
         )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_immediate if writer else _begin_deferred)

@@ -163,6 +163,7 @@ delivery = Table(
     Column("due_at", Instant),
     Column("lease_until", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("attempts_before_resend", Integer, nullable=False, server_default="0"),
     Column("refused_by_receiver", Boolean, nullable=False, server_default=text("false")),
     Column("read_at", Instant),
     Column("receipt_status", String(30)),

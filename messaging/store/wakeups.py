@@ -42,6 +42,12 @@ class Wakeups:
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._outgoing: set[str] = set()
         self._has_outgoing = asyncio.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        """Wake everybody in this process a last time, so that they see `closed` and stop waiting."""
+        self.closed = True
+        self._wake_here(list(self._waiting))
 
     @asynccontextmanager
     async def subscribe(self, keys: Iterable[str]) -> AsyncIterator[asyncio.Event]:

@@ -74,7 +74,7 @@ async def test_a_message_is_received_collected_and_acknowledged_with_every_step_
 
 async def test_the_same_document_again_gets_the_same_answer(running: World) -> None:
     first, again = await send(running), await send(running)
-    assert again == Taken(first.message_id, replayed=True, envelope=first.envelope)
+    assert again == Taken(first.message_id, first.received_at, first.envelope, replayed=True)
     assert len(await told(running, "kommune", NURSING)) == 1
 
 

@@ -168,6 +168,7 @@ def upgrade() -> None:
         sa.Column("due_at", INSTANT, nullable=True),
         sa.Column("lease_until", INSTANT, nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attempts_before_resend", sa.Integer(), server_default="0", nullable=False),
         sa.Column("refused_by_receiver", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("read_at", INSTANT, nullable=True),
         sa.Column("receipt_status", sa.String(length=30), nullable=True),

@@ -1,0 +1,52 @@
+"""The command `samhandling`: serve, work, look, and judge documents."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from messaging.cli import documents, looking, registering, serving
+from messaging.errors import CallerError, ConfigurationError, Unavailable
+
+app = typer.Typer(
+    name="samhandling",
+    help="The message exchange for discharge and referral messages.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serving.serve)
+app.command()(serving.work)
+app.command()(serving.demo)
+app.command()(serving.migrate)
+app.command()(serving.check)
+app.command()(serving.version)
+app.command()(documents.validate)
+app.add_typer(registering.parties, name="parties")
+app.add_typer(registering.clients, name="clients")
+app.add_typer(looking.messages, name="messages")
+app.add_typer(looking.audit, name="audit")
+
+_WRONG_USE = 2
+_UNAVAILABLE = 75  # EX_TEMPFAIL: the same command may succeed later
+
+
+def main() -> None:
+    """Run the command; what went wrong is told in words, on standard error."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _say(f"Cannot start: {error}")
+        sys.exit(_WRONG_USE)
+    except Unavailable as error:
+        _say(str(error))
+        sys.exit(_UNAVAILABLE)
+    except CallerError as error:
+        _say(" ".join([str(error), *error.details]))
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(text, markup=False, highlight=False)

@@ -1,0 +1,131 @@
+"""Commands that run the exchange, or get it ready to run."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from messaging import __version__
+from messaging.app import create_app, open_exchange
+from messaging.errors import ConfigurationError
+from messaging.flow import work as flow_work
+from messaging.settings import Settings, load
+
+_OWN_NAMES = ("messaging", "adapters", "schemas", "fixtures")
+
+
+def _log(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs PostgreSQL.")] = 1,
+) -> None:
+    """Serve the HTTP doors, deliver and watch."""
+    settings = load(**{key: value for key, value in {"host": host, "port": port}.items() if value is not None})
+    _refuse_foreign_packages()
+    _log(settings)
+    if workers > 1 and settings.database_url.startswith("sqlite"):
+        raise ConfigurationError("One process serves an SQLite file; use PostgreSQL for --workers above 1.")
+    app = "messaging.cli.serving:application" if workers > 1 else create_app(settings)
+    uvicorn.run(
+        app,
+        factory=workers > 1,
+        host=settings.host,
+        port=settings.port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def application() -> object:
+    """Make the application in a worker process of `serve --workers`."""
+    settings = load()
+    _log(settings)
+    return create_app(settings)
+
+
+def work() -> None:
+    """Deliver and watch without serving; on PostgreSQL any number may run beside `serve`."""
+    settings = load()
+    _refuse_foreign_packages()
+    _log(settings)
+    if settings.database_url.startswith("sqlite"):
+        raise ConfigurationError("On SQLite `serve` does all the work; use PostgreSQL for processes of their own.")
+
+    async def until_stopped() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        worker = f"worker:{os.uname().nodename}:{os.getpid()}"
+        async with open_exchange(settings) as exchange, flow_work.running(exchange, worker=worker):
+            await stopped.wait()
+
+    asyncio.run(until_stopped())
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Play the stay, print the summary, and stop.")] = False,
+    idle: Annotated[bool, typer.Option("--idle", help="Serve without the simulated traffic.")] = False,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8080,
+    data: Annotated[Path | None, typer.Option(help="The folder to keep the demo's data in.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="A PostgreSQL database instead of an SQLite file.")] = None,
+) -> None:
+    """Play one patient's stay through the public API, and keep serving."""
+    from messaging import demo as played
+
+    code = asyncio.run(played.run(once=once, idle=idle, host=host, port=port, data=data, database_url=database_url))
+    raise typer.Exit(code)
+
+
+def migrate() -> None:
+    """Bring the database up to date."""
+    asyncio.run(_open(load()))
+    typer.echo("The database is up to date.")
+
+
+def check() -> None:
+    """Check settings, database, schemas and adapters, and start nothing."""
+    settings = load()
+    _refuse_foreign_packages()
+    asyncio.run(_open(settings))
+    typer.echo("Everything that a start needs is in order.")
+
+
+async def _open(settings: Settings) -> None:
+    async with open_exchange(settings):
+        pass
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _refuse_foreign_packages() -> None:
+    """Refuse to start where another distribution has put packages under our import names."""
+    owners = importlib.metadata.packages_distributions()
+    for name in _OWN_NAMES:
+        foreign = sorted(set(owners.get(name, ())) - {"samhandling"})
+        if foreign:
+            raise ConfigurationError(
+                f"The package {foreign[0]} owns the import name {name!r} here; install Samhandling in an environment "
+                "of its own."
+            )

@@ -1,0 +1,89 @@
+"""How commands reach the exchange and print: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from messaging.app import open_exchange
+from messaging.errors import InvalidRequest
+from messaging.flow.exchange import Exchange
+from messaging.model.clock import OSLO
+from messaging.model.party import Client, ClientRole
+from messaging.settings import load
+
+Result = TypeVar("Result")
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+AsFormat = Annotated[Format, typer.Option("--format", help="A table for people, or JSON for scripts.")]
+
+
+def at_the_keyboard() -> Client:
+    """Tell who acts here: the operator who can reach the database and the key file."""
+    return Client(id=f"cli:{getpass.getuser()}"[:40], name="terminal", role=ClientRole.OPERATOR)
+
+
+def with_exchange(act: Callable[[Exchange], Awaitable[Result]]) -> Result:
+    """Open the exchange that the settings name, act, and close it; nothing is served."""
+
+    async def opened() -> Result:
+        async with open_exchange(load()) as exchange:
+            return await act(exchange)
+
+    return asyncio.run(opened())
+
+
+def print_json(value: Any) -> None:
+    """Print JSON that a script reads."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+    """Print a table for people; nothing in it is read as markup."""
+    table = Table(*columns, title=title or None, title_justify="left", header_style="bold")
+    for row in rows:
+        table.add_row(*(plain_text(cell) for cell in row))
+    Console().print(table, markup=False)
+
+
+def plain(value: Any) -> Any:
+    """Turn a value of the store into one that JSON knows."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def plain_text(value: Any) -> str:
+    """Turn a value into a cell: times are Norwegian, and what would be markup is text."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(OSLO).strftime("%Y-%m-%d %H:%M:%S")
+    return str(value).replace("[", "\\[")
+
+
+def uuid_of(text: str) -> UUID:
+    """Read an id as typed."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest("That is no id; ids look like 5f5e94d5-d908-476b-a172-a241c52eddb6.") from None

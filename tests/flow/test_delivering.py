@@ -1,0 +1,262 @@
+"""Deliveries through an adapter: claimed, attempted, settled, retried, parked, given up, resent; and the watch over them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import fixtures
+import pytest
+from adapters.memory import KIND, Memory
+from messaging.errors import InvalidRequest
+from messaging.flow import acknowledge, collect, inspect, receive, resend, watch
+from messaging.flow.acknowledge import Answer
+from messaging.flow.deliver import RouteWorker
+from messaging.flow.receive import Handed
+from messaging.flow.work import submit_to
+from messaging.model.lifecycle import Event
+from messaging.model.party import Client
+from messaging.model.receipt import ReceiptStatus
+from messaging.model.retry import RetryPolicy
+from messaging.registry import Registry
+from messaging.settings import RouteSetting, Settings
+from messaging.spi import Accepted, Deferred, Refused, Rejected, Sent, Submission
+from messaging.store import deliveries
+from world import SetClock, World, world
+
+WARD, NURSING = 8100001, 8110001
+ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
+
+
+@pytest.fixture
+async def routed(settings: Settings, clock: SetClock) -> AsyncIterator[World]:
+    """An exchange whose nursing service is reached through a memory adapter called `far`."""
+    configured = settings.model_copy(
+        update={
+            "adapters": {"far": {"kind": "memory", "her_ids": [NURSING]}},
+            "routes": (RouteSetting(her_id=NURSING, to="far"),),
+        }
+    )
+    async with world(configured, clock, registry=Registry.of(KIND)) as opened:
+        yield opened
+
+
+def far(routed: World) -> Memory:
+    adapter = routed.exchange.adapters["far"]
+    assert isinstance(adapter, Memory)
+    return adapter
+
+
+def worker(routed: World, **terms: Any) -> RouteWorker:
+    exchange = replace(routed.exchange, terms=replace(routed.exchange.terms, **terms))
+    return RouteWorker(exchange, "far", far(routed), actor="worker:test")
+
+
+async def send(routed: World) -> UUID:
+    return (await receive.receive(routed.exchange, routed.clients["sykehus"], Handed(ADMITTED, "test"))).message_id
+
+
+async def the_delivery(routed: World, message_id: UUID) -> dict[str, Any]:
+    kept = await collect.message(routed.exchange, routed.clients["operator"], message_id)
+    return kept.deliveries[0]
+
+
+async def events(routed: World, message_id: UUID) -> list[str]:
+    story = await inspect.story(routed.exchange, routed.clients["operator"], message_id)
+    return [line["event"] for line in story.timeline]
+
+
+async def told_sender(routed: World) -> list[str]:
+    rows = await collect.unread(routed.exchange, routed.clients["sykehus"], [WARD], limit=100)
+    return [row["type"] for row in rows]
+
+
+async def test_a_parcel_carries_the_bytes_and_the_delivery_waits_for_the_apprec(routed: World) -> None:
+    message_id = await send(routed)
+    assert await worker(routed).work_once()
+    parcel = far(routed).delivered[0]
+    assert (parcel.content, parcel.attempt, parcel.receiver_her_id) == (ADMITTED, 1, NURSING)
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+    assert await told_sender(routed) == ["MessageSentStateUpdated", "MessageDeliveryStateUpdated"]
+    assert not await worker(routed).work_once()
+
+
+async def test_two_workers_never_hand_over_the_same_parcel(routed: World) -> None:
+    await send(routed)
+    await asyncio.gather(*(worker(routed).work_once() for _ in range(4)))
+    assert len(far(routed).delivered) == 1
+
+
+async def test_a_deferred_parcel_waits_and_is_tried_again_under_the_same_id(routed: World) -> None:
+    message_id = await send(routed)
+    far(routed).outcomes.append(Deferred("busy", retry_after=30))
+    working = worker(routed)
+    await working.work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "pending"
+    assert not await working.work_once()
+    routed.clock.forward(seconds=31)
+    assert await working.work_once()
+    first, second = far(routed).delivered
+    assert (first.delivery_id, first.attempt, second.attempt) == (second.delivery_id, 1, 2)
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+
+
+async def test_what_an_adapter_raises_defers_and_harms_nobody_else(routed: World) -> None:
+    message_id = await send(routed)
+    far(routed).outcomes.append(RuntimeError("boom"))
+    await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "pending"
+
+
+async def test_the_last_attempt_gives_up_alarms_and_an_operator_resends(routed: World) -> None:
+    message_id = await send(routed)
+    far(routed).outcomes.append(Deferred("down"))
+    await worker(routed, retry=RetryPolicy(give_up_after=1)).work_once()
+    given_up = await the_delivery(routed, message_id)
+    assert (given_up["state"], given_up["owner"]) == ("failed", "operator")
+    routed.clock.forward(seconds=1)
+    await watch.sweep(routed.exchange)
+    await watch.sweep(routed.exchange)
+    assert (await events(routed, message_id)).count("alarm.undelivered") == 1
+    await resend.resend(routed.exchange, routed.clients["operator"], given_up["id"], note="line is up again")
+    assert await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+
+
+async def test_a_delivery_that_is_under_way_is_not_resent(routed: World) -> None:
+    message_id = await send(routed)
+    with pytest.raises(InvalidRequest):
+        await resend.resend(
+            routed.exchange,
+            routed.clients["operator"],
+            (await the_delivery(routed, message_id))["id"],
+            note="impatient",
+        )
+
+
+async def test_a_refused_parcel_is_final_and_told_as_rejected_by_the_far_side(routed: World) -> None:
+    message_id = await send(routed)
+    far(routed).outcomes.append(Refused("unknown receiver"))
+    await worker(routed).work_once()
+    delivery = await the_delivery(routed, message_id)
+    assert (delivery["state"], delivery["refused_by_receiver"], delivery["due_at"]) == ("rejected", True, None)
+
+
+async def test_a_parked_route_rests_and_then_one_parcel_tries_it(routed: World) -> None:
+    message_id = await send(routed)
+    working = worker(routed, circuit_threshold=1, retry=RetryPolicy(give_up_after=99))
+    far(routed).outcomes.append(Deferred("down"))
+    await working.work_once()
+    routed.clock.forward(seconds=29)
+    assert not await working.work_once()
+    routed.clock.forward(seconds=2)
+    assert await working.work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+
+
+async def test_a_lapsed_lease_is_taken_over_and_the_late_worker_changes_nothing(routed: World) -> None:
+    message_id = await send(routed)
+    exchange, now = routed.exchange, routed.clock()
+    async with exchange.database.write() as tx:
+        (late,) = await deliveries.claim(tx, "far", at=now, lease_until=now, limit=1, actor="worker:late")
+    routed.clock.forward(seconds=1)
+    await watch.sweep(exchange)
+    assert await worker(routed).work_once()
+    async with exchange.database.write() as tx:
+        assert await deliveries.move(tx, late, Event.GAVE_UP, at=routed.clock(), actor="worker:late") is None
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+    assert "delivery.gave_up" not in await events(routed, message_id)
+
+
+async def test_the_answer_of_the_far_side_is_taken_as_the_apprec(routed: World, settings: Settings) -> None:
+    message_id = await send(routed)
+    receipt = (await make_receipt(routed, message_id)).content
+    far(routed).outcomes.append(Sent("200", receipt=receipt))
+    await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "acknowledged"
+    assert settings
+
+
+async def make_receipt(routed: World, message_id: UUID) -> Handed:
+    """The AppRec that the nursing service would write."""
+    from messaging.documents import write_apprec
+    from messaging.model.receipt import Receipt
+
+    assert message_id
+    content = write_apprec(
+        ADMITTED,
+        Receipt(ReceiptStatus.OK),
+        version="1.1",
+        answerer=NURSING,
+        msg_id="6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+        gen_date=routed.clock().isoformat(),
+    )
+    return Handed(content, "test")
+
+
+async def test_an_apprec_from_an_inbound_adapter_settles_the_delivery(routed: World) -> None:
+    message_id = await send(routed)
+    await worker(routed).work_once()
+    submit = submit_to(routed.exchange, "far")
+    verdict = await submit(Submission((await make_receipt(routed, message_id)).content, "far"))
+    assert isinstance(verdict, Accepted)
+    assert (await the_delivery(routed, message_id))["state"] == "acknowledged"
+    assert isinstance(await submit(Submission(b"nonsense", "far")), Rejected)
+    foreign = await submit(Submission(ADMITTED, "far"))
+    assert isinstance(foreign, Rejected), "an instance speaks only for its own HER-ids"
+
+
+async def test_an_apprec_before_the_hand_over_is_settled_is_never_undone(routed: World) -> None:
+    message_id = await send(routed)
+    exchange, now = routed.exchange, routed.clock()
+    async with exchange.database.write() as tx:
+        (held,) = await deliveries.claim(tx, "far", at=now, lease_until=now, limit=1, actor="worker:test")
+    kommune = routed.clients["kommune"]
+    await acknowledge.acknowledge(exchange, kommune, message_id, Answer(NURSING, ReceiptStatus.OK), door="test")
+    async with exchange.database.write() as tx:
+        assert await deliveries.move(tx, held, Event.HANDED_OVER, at=now, actor="worker:test") is None
+    assert (await the_delivery(routed, message_id))["state"] == "acknowledged"
+
+
+async def test_a_mailbox_nobody_looks_into_alarms_and_then_the_missing_apprec_does(running: World) -> None:
+    document = ADMITTED
+    taken = await receive.receive(running.exchange, running.clients["sykehus"], Handed(document, "test"))
+    delivery = await the_delivery(running, taken.message_id)
+    running.clock.now = delivery["due_at"]
+    running.clock.forward(seconds=1)
+    await watch.sweep(running.exchange)
+    running.clock.now = max(running.clock.now, delivery["receipt_due_at"])
+    running.clock.forward(seconds=1)
+    await watch.sweep(running.exchange)
+    await watch.sweep(running.exchange)
+    happened = await events(running, taken.message_id)
+    assert happened.count("alarm.apprec_overdue") == 1
+    answered = Answer(NURSING, ReceiptStatus.OK)
+    await acknowledge.acknowledge(running.exchange, running.clients["kommune"], taken.message_id, answered, door="test")
+    assert (await the_delivery(running, taken.message_id))["state"] == "acknowledged", "a late AppRec is still taken"
+
+
+async def test_a_closed_delivery_still_takes_a_late_apprec(running: World) -> None:
+    taken = await receive.receive(running.exchange, running.clients["sykehus"], Handed(ADMITTED, "test"))
+    delivery = await the_delivery(running, taken.message_id)
+    await resend.close(running.exchange, running.clients["operator"], delivery["id"], note="told by telephone")
+    assert (await the_delivery(running, taken.message_id))["state"] == "closed"
+    await acknowledge.acknowledge(
+        running.exchange, running.clients["kommune"], taken.message_id, Answer(NURSING, ReceiptStatus.OK), door="test"
+    )
+    assert (await the_delivery(running, taken.message_id))["state"] == "acknowledged"
+
+
+async def test_refused_documents_leave_the_transport_log_when_their_time_is_over(running: World) -> None:
+    from messaging.errors import Refused as DocumentRefused
+
+    with pytest.raises(DocumentRefused):
+        await receive.receive(running.exchange, running.clients["sykehus"], Handed(b"<a/>", "test"))
+    sykehus: Client = running.clients["sykehus"]
+    assert len(await inspect.refused(running.exchange, sykehus)) == 1
+    running.clock.forward(days=31)
+    await watch.sweep(running.exchange)
+    assert await inspect.refused(running.exchange, sykehus) == []
