@@ -14,7 +14,7 @@ from world import Databases, SetClock, World, postgres_server, world
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """A PostgreSQL server and the templates; no server is an error and never a skip."""
-    with postgres_server(tmp_path_factory.mktemp("postgresql")) as url:
+    with postgres_server() as url:
         yield Databases(url, tmp_path_factory.mktemp("databases"))
 
 

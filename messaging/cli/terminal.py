@@ -24,6 +24,8 @@ from messaging.settings import load
 
 Result = TypeVar("Result")
 
+_WIDE = 240
+
 
 class Format(StrEnum):
     """How a command prints."""
@@ -60,7 +62,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     table = Table(*columns, title=title or None, title_justify="left", header_style="bold")
     for row in rows:
         table.add_row(*(plain_text(cell) for cell in row))
-    Console().print(table, markup=False)
+    console = Console()
+    if not console.is_terminal:  # a pipe has no width to keep to, and an id broken in two helps nobody
+        console = Console(width=_WIDE)
+    console.print(table, markup=False)
 
 
 def plain(value: Any) -> Any:

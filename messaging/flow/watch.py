@@ -40,13 +40,15 @@ async def sweep(exchange: Exchange) -> bool:
 
 
 async def take_over(exchange: Exchange) -> int:
-    """Put deliveries back in line whose worker has not come back before its lease ran out."""
+    """Put deliveries back in line whose worker has not come back before its lease ran out; the last time gives up."""
     now = exchange.clock()
     async with exchange.database.write() as tx:
         lapsed = await deliveries.lapsed_leases(tx, at=now, limit=_AT_A_TIME)
         for held in lapsed:
             await deliveries.end_attempt(tx, held, at=now, outcome="lapsed", detail="the worker did not come back")
-            await deliveries.move(tx, held, Event.LEASE_LAPSED, at=now, actor=ACTOR, due_at=now, lease_until=None)
+            gives_up = exchange.terms.retry.gives_up(held.attempts - held.attempts_before_resend)
+            event = Event.GAVE_UP if gives_up else Event.LEASE_LAPSED
+            await deliveries.move(tx, held, event, at=now, actor=ACTOR, due_at=now, lease_until=None)
     exchange.wakeups.wake(wakeups.route(held.route) for held in lapsed)
     return len(lapsed)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from messaging import spi
@@ -19,7 +20,7 @@ from messaging.spi import Accepted, NotNow, Submission, Submit, Verdict
 
 logger = logging.getLogger(__name__)
 
-_RESTART_AFTER = 5.0
+_BEGIN_AGAIN_AFTER = 1.0
 
 
 @asynccontextmanager
@@ -28,18 +29,16 @@ async def running(exchange: Exchange, *, deliver: bool = True, worker: str = "wo
 
     `deliver=False` leaves routes, inbound adapters and the watch to other processes.
     """
-    work: list[tuple[str, Coroutine[Any, Any, None]]] = [
-        ("committer", exchange.committer.run()),
-        ("wake-ups", exchange.wakeups.run()),
+    work: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+        ("committer", exchange.committer.run),
+        ("wake-ups", exchange.wakeups.run),
     ]
     if deliver:
-        work.append(("watch", watch.run(exchange)))
+        work.append(("watch", partial(watch.run, exchange)))
         for name, adapter in exchange.adapters.items():
-            work.append((f"route {name}", RouteWorker(exchange, name, adapter, actor=worker).run()))
-            work.append((f"inbound {name}", _listen(exchange, name, adapter)))
-    tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in work]
-    for task in tasks:
-        task.add_done_callback(_say_if_it_died)
+            work.append((f"route {name}", RouteWorker(exchange, name, adapter, actor=worker).run))
+            work.append((f"inbound {name}", partial(_listen, exchange, name, adapter)))
+    tasks = [asyncio.create_task(_again_and_again(name, run), name=name) for name, run in work]
     try:
         yield
     finally:
@@ -48,20 +47,20 @@ async def running(exchange: Exchange, *, deliver: bool = True, worker: str = "wo
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _say_if_it_died(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.critical("%s has stopped working", task.get_name(), exc_info=task.exception())
+async def _again_and_again(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run until it returns; what it raises is said aloud, and it begins again: nothing here may stop unseen."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("%s stopped; it begins again in %s s", name, _BEGIN_AGAIN_AFTER)
+            await asyncio.sleep(_BEGIN_AGAIN_AFTER)
+        else:
+            return
 
 
 async def _listen(exchange: Exchange, name: str, adapter: spi.Adapter) -> None:
-    while True:
-        try:
-            await adapter.listen(submit_to(exchange, name))
-        except Exception:
-            logger.exception("adapter %s stopped listening; it starts again in %s s", name, _RESTART_AFTER)
-            await asyncio.sleep(_RESTART_AFTER)
-        else:
-            return
+    await adapter.listen(submit_to(exchange, name))
 
 
 def submit_to(exchange: Exchange, instance: str) -> Submit:

@@ -90,12 +90,16 @@ class Committer:
         return await waiting.done
 
     async def run(self) -> None:
-        """Commit groups until cancelled."""
-        while True:
-            group = [await self._queue.get()]
-            while len(group) < self._most and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            await self._settle(group)
+        """Commit groups until cancelled; who still waits then is told to repeat."""
+        try:
+            while True:
+                group = [await self._queue.get()]
+                while len(group) < self._most and not self._queue.empty():
+                    group.append(self._queue.get_nowait())
+                await self._settle(group)
+        finally:
+            while not self._queue.empty():
+                _fail([self._queue.get_nowait()], _stopping())
 
     async def _settle(self, group: list[_Waiting]) -> None:
         try:
@@ -109,7 +113,7 @@ class Committer:
             for waiting in group:
                 await self._settle([waiting])
         except BaseException:
-            _fail(group, DatabaseUnavailable("The exchange is stopping; repeat the same request in a moment."))
+            _fail(group, _stopping())
             raise
 
     async def _answer(self, group: list[_Waiting]) -> None:
@@ -133,6 +137,10 @@ class Committer:
 
 def _kept(acceptance: Acceptance) -> Committed:
     return Committed(acceptance.message["id"], Standing.KEPT, acceptance.message["received_at"])
+
+
+def _stopping() -> DatabaseUnavailable:
+    return DatabaseUnavailable("The exchange is stopping; repeat the same request in a moment.")
 
 
 def _fail(group: Sequence[_Waiting], error: BaseException) -> None:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import fixtures
 import pytest
+
+import fixtures
 from adapters.memory import KIND, Memory
 from messaging.errors import InvalidRequest
 from messaging.flow import acknowledge, collect, inspect, receive, resend, watch

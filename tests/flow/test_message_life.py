@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID, uuid4
 
-import fixtures
 import pytest
+
+import fixtures
 from messaging.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refused, StorageFull
 from messaging.flow import acknowledge, collect, receive
 from messaging.flow.acknowledge import Answer

@@ -1,0 +1,56 @@
+"""The one decision about access."""
+
+from __future__ import annotations
+
+import pytest
+
+from messaging.errors import Forbidden, Locked, NotFound
+from messaging.model.access import Action, Resource, authorise
+from messaging.model.party import Client, ClientRole
+
+WARD = Client("ward", "ward", her_ids=frozenset({1, 2}))
+OPERATOR = Client("op", "op", role=ClientRole.OPERATOR)
+ACTING = [Action.SEND, Action.COLLECT, Action.ACKNOWLEDGE, Action.CONFIGURE]
+
+
+@pytest.mark.parametrize("action", ACTING)
+def test_to_act_every_her_id_must_be_granted(action: Action) -> None:
+    authorise(WARD, action, Resource(frozenset({1, 2})))
+    with pytest.raises(Forbidden):
+        authorise(WARD, action, Resource(frozenset({1, 3})))
+    with pytest.raises(Forbidden):
+        authorise(OPERATOR, action, Resource(frozenset({1})))
+
+
+@pytest.mark.parametrize("action", [Action.READ, Action.READ_CONTENT])
+def test_to_read_one_party_of_the_message_suffices_and_a_foreign_one_is_not_there(action: Action) -> None:
+    authorise(WARD, action, Resource(frozenset({1, 99})))
+    for between in (frozenset({98, 99}), frozenset[int]()):
+        with pytest.raises(NotFound):
+            authorise(WARD, action, Resource(between))
+
+
+def test_an_operator_sees_the_message_and_not_its_document() -> None:
+    authorise(OPERATOR, Action.READ, Resource(frozenset({99})))
+    with pytest.raises(NotFound):
+        authorise(OPERATOR, Action.READ_CONTENT, Resource(frozenset({99})))
+
+
+def test_only_an_operator_operates() -> None:
+    authorise(OPERATOR, Action.OPERATE, Resource())
+    with pytest.raises(Forbidden):
+        authorise(WARD, Action.OPERATE, Resource())
+
+
+@pytest.mark.parametrize("action", [Action.SEND, Action.ACKNOWLEDGE, Action.CONFIGURE])
+def test_a_party_locked_to_another_client_is_locked(action: Action) -> None:
+    authorise(WARD, action, Resource(frozenset({1}), {1: "ward"}))
+    with pytest.raises(Locked):
+        authorise(WARD, action, Resource(frozenset({1}), {1: "another"}))
+    authorise(WARD, Action.COLLECT, Resource(frozenset({1}), {1: "another"}))
+
+
+def test_every_action_is_decided_about() -> None:
+    for action in Action:
+        with pytest.raises((Forbidden, NotFound)):
+            authorise(Client("nobody", "nobody"), action, Resource(frozenset({1})))
