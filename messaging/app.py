@@ -9,8 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
 from messaging.documents import Catalogue, Validator
 from messaging.errors import ConfigurationError
@@ -23,6 +22,9 @@ from messaging.store import migrate, parties
 from messaging.store.committer import Committer
 from messaging.store.session import Database
 from messaging.store.wakeups import Wakeups
+
+if TYPE_CHECKING:  # only `create_app` needs it, and the terminal's commands start quicker without
+    from fastapi import FastAPI
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from messaging import __version__
 from messaging.app import create_app, open_exchange
@@ -34,6 +33,8 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs PostgreSQL.")] = 1,
 ) -> None:
     """Serve the HTTP doors, deliver and watch."""
+    import uvicorn
+
     settings = _load(host=host, port=port)
     _refuse_foreign_packages()
     _log(settings)

@@ -92,9 +92,9 @@ class RouteWorker:
         self._circuit = (
             self._circuit.failed(exchange.clock()) if isinstance(outcome, Deferred) else self._circuit.succeeded()
         )
-        await self._settle(held, outcome)
         if isinstance(outcome, Sent) and outcome.receipt is not None:
-            await self._take_receipt(held, outcome.receipt)
+            outcome = await self._take_receipt(held, outcome.receipt)
+        await self._settle(held, outcome)
 
     async def _attempt(self, parcel: Parcel) -> Outcome:
         patience = self._exchange.terms.lease * 0.9
@@ -115,6 +115,7 @@ class RouteWorker:
             due_at = now + due if due is not None else None
             if event is Event.HANDED_OVER:
                 due_at = await deliveries.receipt_deadline(tx, held)
+            held = await deliveries.as_it_stands(tx, held)
             await deliveries.end_attempt(tx, held, at=now, outcome=type(outcome).__name__.lower(), detail=detail)
             state = await deliveries.move(
                 tx,
@@ -146,13 +147,23 @@ class RouteWorker:
                 asked = min(timedelta(seconds=after), retry.longest) if after else timedelta(0)
                 return Event.DEFERRED, reason, max(retry.wait(held.attempts - held.attempts_before_resend), asked)
 
-    async def _take_receipt(self, held: Held, document: bytes) -> None:
-        """Receive the AppRec that the far side answered with, in the receiver's own name."""
+    async def _take_receipt(self, held: Held, document: bytes) -> Outcome:
+        """Receive the AppRec that the far side answered with, in the receiver's own name, before settling the hand-over.
+
+        While the AppRec cannot be kept, nothing is settled: the same parcel goes out again, and is answered again.
+        """
+        verdict = self._exchange.validator.judge(document)
+        if verdict.envelope is None or not verdict.envelope.is_apprec:
+            return Sent("taken; its answer is no AppRec, and was left alone")
         actor = Client(id=f"adapter:{self._route}", name=self._route, her_ids=frozenset({held.receiver_her_id}))
         try:
             await receive(self._exchange, actor, Handed(document, self._route))
-        except (CallerError, Unavailable) as error:
-            logger.warning("the answer to delivery %s was not taken: %s", held.id, type(error).__name__)
+        except Unavailable:
+            return Deferred("its AppRec could not be kept just now")
+        except CallerError as error:
+            logger.warning("the AppRec that answers delivery %s was not taken: %s", held.id, type(error).__name__)
+            return Sent("taken; its AppRec was refused and stands in the transport log")
+        return Sent("taken, and answered with an AppRec")
 
 
 def _notices(held: Held, state: State | None, sender: int | None) -> list[notifications.Notice]:

@@ -30,4 +30,4 @@ class Routes:
 
     def named(self) -> frozenset[str]:
         """Every adapter instance that some route names."""
-        return frozenset(self.by_receiver.values()) | frozenset(self.by_receiver_and_type.values()) - {MAILBOX}
+        return frozenset((*self.by_receiver.values(), *self.by_receiver_and_type.values())) - {MAILBOX}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from messaging.model.lifecycle import OWNER, Event, State, after
+from messaging.model.lifecycle import FINAL, OWNER, Event, State, after
 from messaging.store import audit
 from messaging.store import tables as t
 from messaging.store.session import ReadTx, WriteTx
@@ -108,6 +108,17 @@ async def find_by_id(tx: WriteTx, delivery_id: UUID) -> Held | None:
     query = select(*_HELD).where(t.delivery.c.id == delivery_id).with_for_update()
     row = (await tx.connection.execute(query)).mappings().first()
     return _held(row) if row else None
+
+
+async def as_it_stands(tx: WriteTx, held: Held) -> Held:
+    """Read a claimed delivery again: an AppRec may have ended it meanwhile, and then the late event is only recorded.
+
+    Whoever else has moved it keeps it: the claim as it was comes back, and loses the race.
+    """
+    current = await find_by_id(tx, held.id)
+    if current is None or current.state not in FINAL:
+        return held
+    return replace(current, attempts=held.attempts)
 
 
 async def of_message(tx: ReadTx, message_id: UUID) -> list[t.Row]:

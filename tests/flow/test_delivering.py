@@ -1,10 +1,12 @@
-"""Deliveries through an adapter: claimed, attempted, settled, retried, parked, given up, resent; and the watch over them."""
+"""Deliveries through an adapter: claimed, attempted, settled, retried, parked, given up, resent; and the watch."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from messaging.registry import Registry
 from messaging.settings import RouteSetting, Settings
 from messaging.spi import Accepted, Deferred, Refused, Rejected, Sent, Submission
 from messaging.store import deliveries
+from messaging.store.messages import Search
 from world import SetClock, World, world
 
 WARD, NURSING = 8100001, 8110001
@@ -172,13 +175,37 @@ async def test_a_lapsed_lease_is_taken_over_and_the_late_worker_changes_nothing(
     assert "delivery.gave_up" not in await events(routed, message_id)
 
 
-async def test_the_answer_of_the_far_side_is_taken_as_the_apprec(routed: World, settings: Settings) -> None:
+async def test_the_answer_of_the_far_side_is_taken_as_the_apprec(routed: World) -> None:
     message_id = await send(routed)
     receipt = (await make_receipt(routed, message_id)).content
     far(routed).outcomes.append(Sent("200", receipt=receipt))
     await worker(routed).work_once()
     assert (await the_delivery(routed, message_id))["state"] == "acknowledged"
-    assert settings
+    assert (await events(routed, message_id))[-2:] == ["delivery.acknowledged", "delivery.handed_over"]
+
+
+async def test_an_answer_that_is_no_apprec_is_left_alone(routed: World) -> None:
+    message_id = await send(routed)
+    foreign = fixtures.read("valid/plo/1.6/innleggelsesrapport_n.xml")
+    far(routed).outcomes.append(Sent("200", receipt=foreign))
+    await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+    assert len(await inspect.search(routed.exchange, routed.clients["operator"], Search())) == 1
+
+
+async def test_an_answer_that_cannot_be_kept_makes_the_parcel_go_out_again(routed: World) -> None:
+    message_id = await send(routed)
+    receipt = (await make_receipt(routed, message_id)).content
+    far(routed).outcomes.extend([Sent("200", receipt=receipt), Sent("200", receipt=receipt)])
+    full = replace(
+        routed.exchange,
+        data_folder=Path("/"),
+        terms=replace(routed.exchange.terms, disk_reserve=1 << 62, retry=RetryPolicy(first=timedelta(0))),
+    )
+    await RouteWorker(full, "far", far(routed), actor="worker:test").work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "pending"
+    await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "acknowledged"
 
 
 async def make_receipt(routed: World, message_id: UUID) -> Handed:
