@@ -20,6 +20,7 @@ from messaging.registry import Registry, require_known
 from messaging.settings import Settings
 from messaging.store import migrate, parties
 from messaging.store.committer import Committer
+from messaging.store.directory import Directory
 from messaging.store.session import Database
 from messaging.store.wakeups import Wakeups
 
@@ -56,6 +57,7 @@ async def open_exchange(
             yield Exchange(
                 clock=clock,
                 database=database,
+                directory=Directory(database),
                 committer=Committer(database),
                 wakeups=Wakeups(database),
                 validator=Validator(Catalogue.load()),
@@ -122,11 +124,11 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Reg
     from messaging.api import create_api
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Exchange]]:
         with only_server(settings):
             async with open_exchange(settings, clock=clock, registry=registry) as exchange, work.running(exchange):
                 app.state.exchange = exchange
-                yield
+                yield {"exchange": exchange}
 
     app = create_api()
     app.router.lifespan_context = lifespan

@@ -14,7 +14,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.clock import OSLO
 from messaging.model.party import Client
 from messaging.model.receipt import Receipt, ReceiptError, ReceiptStatus
-from messaging.store import messages, parties
+from messaging.store import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,6 @@ async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_i
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
         row = await messages.get(tx, message_id)
-        known = await parties.known(tx, [her_id])
         content = await messages.content(tx, message_id)
     if row is None or content is None:
         raise NotFound("The message's document is no longer kept.")
@@ -69,7 +68,7 @@ async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_i
         raise InvalidRequest("An AppRec cannot be answered with an AppRec.", code=APPREC_ON_APPREC)
     if her_id not in between - {row["sender_her_id"]}:
         raise InvalidRequest("The AppRec's sender is no receiver of the message.", code=APPREC_SENDER_IS_NO_RECEIVER)
-    party = known.get(her_id)
+    party = (await exchange.directory.parties([her_id])).get(her_id)
     locks = {her_id: party.locked_to} if party and party.locked_to else {}
     authorise(actor, Action.ACKNOWLEDGE, Resource(frozenset({her_id}), locks))
     return content

@@ -24,8 +24,7 @@ async def authenticate(exchange: Exchange, key: str) -> Client:
     key_id, dot, secret = key.partition(".")
     if not dot or len(key) > _LONGEST_KEY or not key.isascii():
         raise refused
-    async with exchange.database.read() as tx:
-        record = await parties.client_by_key(tx, key_id)
+    record = await exchange.directory.key(key_id)
     kept = record.secret_hash if record else bytes(32)
     same = hmac.compare_digest(kept, _keyed_hash(exchange.pepper, secret))
     now = exchange.clock()
@@ -53,6 +52,7 @@ async def register_parties(exchange: Exchange, listed: Sequence[Party], *, actor
             tx,
             *(audit.Line(now, AuditEvent.PARTY_REGISTERED, actor, her_id=party.her_id) for party in listed),
         )
+    exchange.directory.forget()
 
 
 async def register_client(exchange: Exchange, client: Client, *, actor: str) -> str:
@@ -67,6 +67,7 @@ async def register_client(exchange: Exchange, client: Client, *, actor: str) -> 
         await parties.add_key(tx, client.id, key_id, _keyed_hash(exchange.pepper, secret), at=now)
         detail = {"client": client.id, "role": client.role.value, "parties": sorted(client.her_ids)}
         await audit.write(tx, audit.Line(now, AuditEvent.CLIENT_REGISTERED, actor, detail=detail))
+    exchange.directory.forget()
     return f"{key_id}.{secret}"
 
 
@@ -77,4 +78,5 @@ async def revoke(exchange: Exchange, client_id: str, *, actor: str) -> int:
         revoked = await parties.revoke_keys(tx, client_id, at=now)
         detail = {"client": client_id, "keys": revoked}
         await audit.write(tx, audit.Line(now, AuditEvent.CLIENT_REVOKED, actor, detail=detail))
+    exchange.directory.forget()
     return revoked

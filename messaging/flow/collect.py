@@ -14,7 +14,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
-from messaging.store import audit, deliveries, messages, notifications, parties, wakeups
+from messaging.store import audit, deliveries, messages, notifications, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
 _FIRST_PAUSE = 0.05
@@ -62,7 +62,7 @@ async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, h
     async with exchange.database.read() as reading:
         between = await messages.parties_of(reading, message_id)
         authorise(actor, Action.READ, Resource(between))
-        known = await parties.known(reading, [her_id])
+    known = await exchange.directory.parties([her_id])
     party = known.get(her_id)
     locks = {her_id: party.locked_to} if party and party.locked_to else {}
     authorise(actor, Action.ACKNOWLEDGE, Resource(frozenset({her_id}), locks))

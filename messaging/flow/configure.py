@@ -52,6 +52,7 @@ async def configure(exchange: Exchange, actor: Client, wanted: Sequence[Configur
                 for one in wanted
             ),
         )
+    exchange.directory.forget()
 
 
 async def forget(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> None:

@@ -148,7 +148,7 @@ class RouteWorker:
                 return Event.DEFERRED, reason, max(retry.wait(held.attempts - held.attempts_before_resend), asked)
 
     async def _take_receipt(self, held: Held, document: bytes) -> Outcome:
-        """Receive the AppRec that the far side answered with, in the receiver's own name, before settling the hand-over.
+        """Receive the AppRec that the far side answered with, in the receiver's own name, before anything is settled.
 
         While the AppRec cannot be kept, nothing is settled: the same parcel goes out again, and is answered again.
         """

@@ -13,6 +13,7 @@ from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
 from messaging.spi import Adapter
 from messaging.store.committer import Committer
+from messaging.store.directory import Directory
 from messaging.store.session import Database
 from messaging.store.wakeups import Wakeups
 
@@ -43,6 +44,7 @@ class Exchange:
 
     clock: Clock
     database: Database
+    directory: Directory
     committer: Committer
     wakeups: Wakeups
     validator: Validator

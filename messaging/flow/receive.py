@@ -22,7 +22,7 @@ from messaging.model.message import Envelope, Receiver
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client, Party
 from messaging.model.routes import MAILBOX
-from messaging.store import audit, messages, notifications, parties, wakeups
+from messaging.store import audit, messages, notifications, wakeups
 from messaging.store.committer import Acceptance, Committed, Standing
 from messaging.store.payloads import pack
 
@@ -140,8 +140,7 @@ def _narrowed(envelope: Envelope, only_to: frozenset[int] | None) -> tuple[Recei
 
 async def _parties(exchange: Exchange, envelope: Envelope, receivers: Sequence[Receiver]) -> dict[int, Party]:
     wanted = {her_id for her_id in (envelope.sender.her_id, *(r.address.her_id for r in receivers)) if her_id}
-    async with exchange.database.read() as tx:
-        return await parties.known(tx, wanted)
+    return await exchange.directory.parties(wanted)
 
 
 async def _authorise_sender(

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_, update
@@ -153,8 +152,8 @@ async def _insert_messages(tx: WriteTx, group: Sequence[Acceptance]) -> set[UUID
     insert = postgresql_insert if tx.is_postgresql else sqlite_insert
     # Sorted, so that two processes that take in the same messages wait for each other in one order only.
     rows = sorted((a.message for a in group), key=lambda row: (row["sender_her_id"], row["msg_id"]))
-    statement: Any = insert(t.message).values(rows).on_conflict_do_nothing().returning(t.message.c.id)
-    return set((await tx.connection.execute(statement)).scalars())
+    statement = insert(t.message).on_conflict_do_nothing().returning(t.message.c.id)
+    return set((await tx.connection.execute(statement, rows)).scalars())
 
 
 async def _insert_rest(tx: WriteTx, new: Sequence[Acceptance]) -> None:

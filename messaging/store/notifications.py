@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, select, update
 
 from messaging.model.notification import NotificationType
 from messaging.store import tables as t
-from messaging.store.session import ReadTx, WriteTx, position_of, settled_position
+from messaging.store.session import ReadTx, WriteTx, next_position, settled_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,8 @@ async def write(tx: WriteTx, at: datetime, *notices: Notice) -> None:
     if not rows:
         return
     if tx.is_postgresql:
-        await tx.connection.execute(
-            t.notification.insert().values([{**row, "position": position_of(tx)} for row in rows])
-        )
-    else:
-        await tx.connection.execute(t.notification.insert(), rows)
+        rows = [{**row, "position": await next_position(tx)} for row in rows]
+    await tx.connection.execute(t.notification.insert(), rows)
 
 
 async def unread(tx: ReadTx, her_ids: Collection[int], *, limit: int, after: int = 0) -> list[t.Row]:

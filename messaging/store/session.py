@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NewType
 
@@ -37,7 +37,8 @@ class WriteTx:
     """An open transaction that may write; it ends with the block that opened it, and nobody commits by hand."""
 
     connection: AsyncConnection
-    _numbered: int = field(default=0)
+    first_position: int | None = None
+    _numbered: int = 0
 
     @property
     def reader(self) -> ReadTx:
@@ -261,14 +262,14 @@ def _epoch_start() -> Any:
     return select(t.position_epoch.c.start).scalar_subquery()
 
 
-def position_of(tx: WriteTx) -> Any:
-    """Give the next notification its offset: None lets SQLite number it, PostgreSQL numbers below the transaction id.
+async def next_position(tx: WriteTx) -> int:
+    """Give the next notification its offset on PostgreSQL: numbered within its transaction, above its transaction id.
 
     A sequence would hand a low number to a transaction that commits late, and a poller past it would never see the row.
     """
-    if not tx.is_postgresql:
-        return None
-    return _transaction_position() + _epoch_start() + tx.next_in_transaction()
+    if tx.first_position is None:
+        tx.first_position = int(await tx.connection.scalar(select(_transaction_position() + _epoch_start())) or 0)
+    return tx.first_position + tx.next_in_transaction()
 
 
 def settled_position(tx: ReadTx) -> Any:
