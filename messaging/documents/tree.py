@@ -1,0 +1,71 @@
+"""Small readings of an XML tree: a child, a path of children, a text, a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from lxml.etree import _Element as Element
+
+from messaging.documents.names import local
+from messaging.documents.vocabulary import Vocabulary
+
+
+def child(element: Element | None, *path: str) -> Element | None:
+    """Go down a path of qualified names, always to the first of each; None as soon as one is missing."""
+    for tag in path:
+        if element is None:
+            return None
+        element = next(element.iterchildren(tag), None)
+    return element
+
+
+def first_of_each(element: Element | None) -> dict[str, Element]:
+    """Find the first child of each name, in one go."""
+    found: dict[str, Element] = {}
+    if element is not None:
+        for inner in elements(element):
+            found.setdefault(str(inner.tag), inner)
+    return found
+
+
+def text(element: Element | None) -> str:
+    """Read an element's text, stripped; a comment inside it neither shows nor cuts the text short."""
+    if element is None:
+        return ""
+    written = element.text or ""
+    if len(element):
+        written += "".join(inner.tail or "" for inner in element)
+    return written.strip()
+
+
+def attribute(element: Element | None, name: str) -> str:
+    """Read an attribute, stripped; empty when element or attribute is missing."""
+    return "" if element is None else (element.get(name) or "").strip()
+
+
+def elements(element: Element) -> Iterator[Element]:
+    """Go through an element's children, without comments and processing instructions."""
+    return element.iterchildren("{*}*")
+
+
+def line_of(element: Element) -> int | None:
+    """Tell the line that an element begins on."""
+    return cast("int | None", element.sourceline)
+
+
+def path_of(element: Element, vocabulary: Vocabulary) -> str:
+    """Write where an element stands: local names, with a position where siblings share the name.
+
+    A name that no schema knows is the sender's own word, and is written as * with its position.
+    """
+    steps = [_step(element, vocabulary), *(_step(outer, vocabulary) for outer in element.iterancestors())]
+    return "/" + "/".join(reversed(steps))
+
+
+def _step(element: Element, vocabulary: Vocabulary) -> str:
+    name = local(str(element.tag))
+    wanted = f"{{*}}{name}" if name in vocabulary.elements else "{*}*"
+    earlier = sum(1 for _ in element.itersiblings(wanted, preceding=True))
+    alone = not earlier and next(element.itersiblings(wanted), None) is None
+    return wanted.removeprefix("{*}") + ("" if alone else f"[{earlier + 1}]")
