@@ -45,8 +45,8 @@ async def open_exchange(
     require_known(routes.named(), settings.adapters)
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     try:
-        if database.data_folder is not None:
-            database.data_folder.mkdir(parents=True, exist_ok=True)
+        if database.file is not None:
+            make_private(database.file)
         await database.check()
         await migrate.upgrade(database)
         await database.continue_positions()
@@ -70,6 +70,15 @@ async def open_exchange(
             )
     finally:
         await database.close()
+
+
+def make_private(file: Path) -> None:
+    """Make sure that an SQLite file is there and readable to us alone: it holds patients' documents."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"database_url: {file} cannot be written: {error.strerror}.") from error
 
 
 def read_pepper(path: Path) -> bytes:

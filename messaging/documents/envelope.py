@@ -98,13 +98,17 @@ def _receivers(info: Element | None) -> tuple[Receiver, ...]:
 
 
 def party(organisation: Element | None) -> Address:
-    """Read an Organisation of a MsgHead on its two levels (HIS 1153-2): the inner service, or else the person in it."""
+    """Read an Organisation of a MsgHead on its two levels (HIS 1153-2): the inner service, or else the person in it.
+
+    A service without a HER-id cannot be known, and its organisation does not stand in for it; a person without one
+    only signs for the organisation.
+    """
     if organisation is None:
         return Address(None)
     outer_id, outer_name = _her_id(organisation), text(child(organisation, names.ORGANISATION_NAME))
     inner = second_level(organisation)
     inner_id = None if inner is None else _her_id(inner)
-    if inner is None or inner_id is None:
+    if inner is None or (inner_id is None and inner.tag != names.ORGANISATION):
         return Address(outer_id, None, outer_name)
     return Address(inner_id, outer_id, name_of(inner), outer_name)
 

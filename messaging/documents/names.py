@@ -9,7 +9,6 @@ APPREC_1_0 = "http://www.kith.no/xmlstds/apprec/2004-11-21"
 APPREC_1_1 = "http://www.kith.no/xmlstds/apprec/2012-02-15"
 
 XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
-XML_SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 def qualified(namespace: str, name: str) -> str:
@@ -30,7 +29,6 @@ def local(tag: str) -> str:
 MSG_HEAD = qualified(MSGHEAD, "MsgHead")
 MSG_INFO = qualified(MSGHEAD, "MsgInfo")
 TYPE = qualified(MSGHEAD, "Type")
-MIG_VERSION = qualified(MSGHEAD, "MIGversion")
 GEN_DATE = qualified(MSGHEAD, "GenDate")
 MSG_ID = qualified(MSGHEAD, "MsgId")
 PROCESSING_STATUS = qualified(MSGHEAD, "ProcessingStatus")

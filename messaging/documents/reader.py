@@ -71,7 +71,10 @@ class Tree:
 
 
 class _NothingOutside(etree.Resolver):
-    """Refuses whatever libxml2 might want to fetch; with no DOCTYPE nothing should ever be asked for."""
+    """Refuses whatever libxml2 might want to fetch: a second wall, behind the refusal of every DOCTYPE.
+
+    It must stay the second: lxml's resolver in force is one for all threads, and changes when any of them ends a parse.
+    """
 
     def resolve(self, *_: object) -> NoReturn:
         """Raise: a document is read from its own bytes alone."""

@@ -148,9 +148,14 @@ class Database:
         return engine
 
     @property
+    def file(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        return Path(self.url.database or "").absolute() if self.is_sqlite else None
+
+    @property
     def data_folder(self) -> Path | None:
         """The folder that the SQLite file fills; None on PostgreSQL."""
-        return Path(self.url.database or "").absolute().parent if self.is_sqlite else None
+        return self.file.parent if self.file else None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadTx]:

@@ -43,13 +43,16 @@ async def test_sqlite_keeps_wal_with_full_synchronisation_on_every_connection(tm
 
 async def test_an_exception_in_the_block_rolls_everything_back(database_url: str) -> None:
     database = Database(database_url)
+    insert = text("INSERT INTO client (id, name, role, created_at) VALUES ('a', 'a', 'party', '2026-01-01')")
+
+    async def fail_after_writing() -> None:
+        async with database.write() as tx:
+            await tx.connection.execute(insert)
+            raise KeyError
+
     try:
         with pytest.raises(KeyError):
-            async with database.write() as tx:
-                await tx.connection.execute(
-                    text("INSERT INTO client (id, name, role, created_at) VALUES ('a', 'a', 'party', '2026-01-01')")
-                )
-                raise KeyError
+            await fail_after_writing()
         async with database.read() as reading:
             assert await reading.scalar(text("SELECT count(*) FROM client")) == 0
     finally:

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from messaging.settings import PREFIX, Settings
+from messaging.registry import Registry, require_known
+from messaging.settings import CONFIG, PREFIX, Settings, load
 
 ROOT = Path(__file__).parents[2]
 GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
@@ -30,6 +31,15 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_the_lifecycle_page_is_made_from_the_lifecycle() -> None:
     text = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
     assert text == GENERATE["lifecycle"](), "run: python docs/generate.py"
+
+
+def test_the_example_of_a_settings_file_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (ROOT / "deploy" / "settings.toml").read_text(encoding="utf-8")
+    (tmp_path / "settings.toml").write_text(example.replace("/srv/homecare", str(tmp_path)), encoding="utf-8")
+    monkeypatch.setenv(CONFIG, str(tmp_path / "settings.toml"))
+    settings = load()
+    require_known(settings.routing().named(), settings.adapters)
+    assert [one.name for one in Registry.discover().check(settings.adapter_settings())] == ["homecare"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,0 +1,96 @@
+"""The demo: an exchange on one folder, and three simulated systems that use it through its public HTTP API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from messaging.app import create_app
+from messaging.demo.play import Played, closing, play, reason
+from messaging.demo.serving import listen, serving
+from messaging.demo.words import Words
+from messaging.demo.world import DemoFolder, Guest, enrol
+from messaging.http import HTTPError
+from messaging.settings import load
+
+DEFAULT_FOLDER = Path("demo-data")
+
+
+async def run(*, once: bool, idle: bool, host: str, port: int, data: Path | None, database_url: str | None) -> int:
+    """Start the exchange, play one patient's stay, and serve until SIGINT or SIGTERM; returns the exit code.
+
+    `once` plays and stops: 0 only if every message ended acknowledged, else 1. `idle` serves without playing.
+    `data` is the folder for the SQLite file, the key file and demo.json; None is `demo-data`, or with `once` a new
+    temporary folder. `database_url` takes the SQLite file's place; port 0 finds a free one.
+    Raises ConfigurationError when the folder, the port or the database cannot be used.
+    """
+    if once and data is None:
+        with TemporaryDirectory(prefix="samhandling-demo-") as folder:
+            return await _run(once=once, idle=idle, host=host, port=port, data=Path(folder), database_url=database_url)
+    return await _run(
+        once=once, idle=idle, host=host, port=port, data=data or DEFAULT_FOLDER, database_url=database_url
+    )
+
+
+async def _run(*, once: bool, idle: bool, host: str, port: int, data: Path, database_url: str | None) -> int:
+    stop = _stop_on_signals()
+    with DemoFolder.opened(data) as folder, listen(host, port) as socket:
+        url = database_url or folder.sqlite_url
+        app = create_app(load(database_url=url, key_file=folder.key_file, host=host, port=port))
+        async with app.router.lifespan_context(app):
+            guests = await enrol(app.state.exchange, folder.take_keys())
+            async with serving(app, app.state.exchange, socket, stop) as base_url:
+                words = Words(base_url, guests)
+                with folder.announced(base_url=base_url, database_url=url, pid=os.getpid(), guests=guests):
+                    if not idle:
+                        return await _perform(words, folder, stop, base_url=base_url, guests=guests, once=once)
+                    words.idle(folder.announcement)
+                    await stop.wait()
+                    return 0
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _perform(
+    words: Words, folder: DemoFolder, stop: asyncio.Event, *, base_url: str, guests: list[Guest], once: bool
+) -> int:
+    """Play the stay, say how it ended, and stay open unless `once`."""
+    words.opening()
+    playing = asyncio.create_task(_play(words, base_url, guests))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not playing.done():
+            return 1
+        code = 0 if playing.result() else 1
+        if not once:
+            words.invitation(folder.write_document_to_try())
+            await stop.wait()
+        return code
+    finally:
+        for task in (playing, stopping):
+            task.cancel()
+        await asyncio.gather(playing, stopping, return_exceptions=True)
+
+
+async def _play(words: Words, base_url: str, guests: list[Guest]) -> bool:
+    played: list[Played] = []
+    wrong = await play(base_url, guests, played, words.step)
+    try:
+        rows = await closing(base_url, guests, played)
+    except HTTPError as error:
+        wrong.append(f"the summary: {reason(error)}")
+    else:
+        words.summary(rows)
+        wrong += [sentence for row in rows for sentence in row.wrong]
+    words.verdict(wrong, messages=len(played))
+    return not wrong
