@@ -1,0 +1,41 @@
+"""The OpenAPI documents: what the framework writes, corrected to what the doors really answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from messaging.api.problems import PROBLEM_JSON
+
+_NEVER_SENT = ("HTTPValidationError", "ValidationError")
+
+
+def correct(app: FastAPI, *errors: str) -> None:
+    """Make an application's OpenAPI tell its errors under their media types, and not those that it never answers."""
+    written = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = written()
+            for operation in _operations(schema):
+                _correct_answers(operation["responses"], errors or (PROBLEM_JSON,))
+            for name in _NEVER_SENT:
+                schema.get("components", {}).get("schemas", {}).pop(name, None)
+        return written()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in schema["paths"].values():
+        yield from (operation for operation in path.values() if "responses" in operation)
+
+
+def _correct_answers(answers: dict[str, Any], errors: tuple[str, ...]) -> None:
+    answers.pop("422", None)
+    for status, told in answers.items():
+        if status >= "400" and "content" in told:
+            shape = next(iter(told["content"].values()))
+            told["content"] = {errors[0]: shape, **{name: {"schema": {"type": "object"}} for name in errors[1:]}}

@@ -1,0 +1,88 @@
+"""What both versions of EDI 2.0 say in the same way: who calls, a document, an AppRec's error."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from binascii import a2b_base64
+from typing import Annotated, Literal
+
+from fastapi import Depends, Header
+from pydantic import Field
+
+from messaging.api.door import too_large
+from messaging.api.problems import MODEL_VALIDATION
+from messaging.api.shapes import Asked, Name, Told, Words
+from messaging.errors import InvalidRequest
+from messaging.flow.exchange import Terms
+from messaging.model.receipt import ERROR_CODES_OID, ReceiptError
+
+
+def _source_system(
+    nhn_source_system: Annotated[str, Header(min_length=1, description="Name and version of the calling system")],
+) -> str:
+    return nhn_source_system
+
+
+SourceSystem = Annotated[str, Depends(_source_system)]
+NEEDS_SOURCE_SYSTEM = Depends(_source_system)
+
+ContentType = Literal["application/xml", "text/xml"]
+Encoding = Literal["base64"]
+Base64 = Annotated[str, Field(min_length=1, description="The document in Base64, without line breaks")]
+ErrorCode = Annotated[Name, Field(min_length=1)]
+
+_INLINE_BELOW = 1 << 20
+
+
+class AppRecErrorAsked(Asked):
+    """One error of an AppRec: a code of list 8221 (or of the list that `oid` names), its name, and free text."""
+
+    error_code: ErrorCode
+    details: Words | None = None
+    description: Name | None = None
+    oid: Name | None = None
+
+    def error(self) -> ReceiptError:
+        """Give the error as the AppRec says it: `description` is its DN, `details` its OT."""
+        return ReceiptError(self.error_code, self.description or "", self.details or "", self.oid or ERROR_CODES_OID)
+
+
+class AppRecError(Told):
+    """One error of an AppRec, as its receiver wrote it."""
+
+    error_code: str
+    details: str | None
+    description: str | None
+    oid: str | None
+
+
+class GetBusinessDocumentResponse(Told):
+    """A document in Base64."""
+
+    business_document: str
+    content_type: str = "application/xml"
+    content_transfer_encoding: str = "base64"
+
+
+async def decoded(text: str, terms: Terms) -> bytes:
+    """Read strict Base64 (RFC 4648, section 4). Raises InvalidRequest, or 413 when the document is too large."""
+    try:
+        if len(text) < _INLINE_BELOW:
+            content = a2b_base64(text, strict_mode=True)
+        else:
+            content = await asyncio.to_thread(a2b_base64, text, strict_mode=True)
+    except ValueError:
+        words = "businessDocument: must be Base64 (RFC 4648, section 4), without line breaks"
+        raise InvalidRequest("The request's own form is wrong.", code=MODEL_VALIDATION, details=[words]) from None
+    if len(content) > terms.largest_document:
+        raise too_large(terms.largest_document)
+    return content
+
+
+async def encoded(content: bytes) -> GetBusinessDocumentResponse:
+    """Write a document in Base64."""
+    if len(content) < _INLINE_BELOW:
+        return GetBusinessDocumentResponse(business_document=base64.b64encode(content).decode())
+    packed = await asyncio.to_thread(base64.b64encode, content)
+    return GetBusinessDocumentResponse(business_document=packed.decode())

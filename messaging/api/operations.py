@@ -1,0 +1,136 @@
+"""Operations: every step of every message for operators, and of their own messages for parties."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from messaging.api import problems, views
+from messaging.api import shapes as told
+from messaging.api.documents import as_it_came
+from messaging.api.door import Caller, Door, Here
+from messaging.api.security import DOCUMENTED
+from messaging.api.shapes import HerId, Moment, Name
+from messaging.errors import InvalidRequest
+from messaging.flow import inspect, resend
+from messaging.model.lifecycle import State
+
+router = APIRouter(prefix="/operations", route_class=Door, dependencies=[DOCUMENTED], tags=["operations"])
+
+_READING = problems.documented(problems.READING)
+_CHANGING = problems.documented(problems.CHANGING)
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[Name | None, Query(description="What `next` said on the page before")]
+
+
+@router.get("/messages", responses=_READING)
+async def list_messages(
+    *,
+    exchange: Here,
+    client: Caller,
+    party: Annotated[HerId | None, Query(description="A HER-id that sent or received it")] = None,
+    type: Annotated[Name | None, Query(description="A code of list 8279")] = None,  # noqa: A002 - the query's own name
+    state: Annotated[State | None, Query(description="The state of one of its deliveries")] = None,
+    received_from: Annotated[Moment | None, Query(alias="from", description="Received then or later")] = None,
+    received_to: Annotated[Moment | None, Query(alias="to", description="Received before then")] = None,
+    any_id: Annotated[Name | None, Query(alias="id", description="Any id: ours, MsgId, conversation, parent")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> told.MessagesPage:
+    """List messages, newest first."""
+    wanted = inspect.Search(
+        party=party,
+        type=type,
+        state=state.value if state else None,
+        any_id=any_id,
+        received_from=received_from,
+        received_to=received_to,
+        before=_before(cursor),
+        limit=limit,
+    )
+    rows = await inspect.search(exchange, client, wanted)
+    messages = [views.message(row, row["deliveries"]) for row in rows]
+    return told.MessagesPage(messages=messages, next=_next(rows, limit))
+
+
+@router.get("/messages/{message_id}", responses=_READING)
+async def show_message(message_id: UUID, exchange: Here, client: Caller) -> told.MessageStory:
+    """Read one message's whole life."""
+    return views.story(await inspect.story(exchange, client, message_id))
+
+
+@router.get("/refused", responses=_READING)
+async def list_refused(exchange: Here, client: Caller, cursor: Cursor = None, limit: Limit = 50) -> told.RefusedPage:
+    """List refused documents, newest first."""
+    rows = await inspect.refused(exchange, client, before=_before(cursor), limit=limit)
+    return told.RefusedPage(refused=[views.refused(row) for row in rows], next=_next(rows, limit))
+
+
+@router.get("/refused/{refusal_id}", responses=_READING)
+async def show_refused(refusal_id: UUID, exchange: Here, client: Caller) -> told.RefusedTold:
+    """Read what was wrong with one refused document."""
+    return views.refused(await inspect.refusal(exchange, client, refusal_id))
+
+
+@router.get(
+    "/refused/{refusal_id}/document",
+    response_class=Response,
+    responses={
+        **_READING,
+        200: {
+            "description": "The document",
+            "content": {"application/xml": {"schema": {"type": "string", "format": "binary"}}},
+        },
+    },
+)
+async def get_refused_document(refusal_id: UUID, exchange: Here, client: Caller) -> Response:
+    """Read a refused document itself; for the client that handed it in."""
+    return as_it_came(await inspect.refused_document(exchange, client, refusal_id, door="operations"), refusal_id)
+
+
+@router.post("/deliveries/{delivery_id}/resend", status_code=204, responses=_CHANGING)
+async def resend_delivery(delivery_id: UUID, asked: told.Note, exchange: Here, client: Caller) -> None:
+    """Try a given-up delivery again."""
+    await resend.resend(exchange, client, delivery_id, note=asked.note)
+
+
+@router.post("/deliveries/{delivery_id}/close", status_code=204, responses=_CHANGING)
+async def close_delivery(delivery_id: UUID, asked: told.Note, exchange: Here, client: Caller) -> None:
+    """Stop waiting for a delivery."""
+    await resend.close(exchange, client, delivery_id, note=asked.note)
+
+
+@router.get("/parties", responses=_READING)
+async def list_parties(exchange: Here, client: Caller) -> told.PartiesTold:
+    """List all parties."""
+    return told.PartiesTold(parties=[views.party(party) for party in await inspect.every_party(exchange, client)])
+
+
+def _next(rows: list[dict[str, Any]], limit: int) -> str | None:
+    if len(rows) < limit:
+        return None
+    last = rows[-1]
+    return urlsafe_b64encode(f"{last['received_at'].isoformat()} {last['id']}".encode()).decode()
+
+
+def _before(cursor: str | None) -> inspect.Before | None:
+    if cursor is None:
+        return None
+    try:
+        moment, _, row_id = urlsafe_b64decode(cursor).decode().partition(" ")
+        read = datetime.fromisoformat(moment)
+        if read.tzinfo is not None:
+            return read, UUID(row_id)
+    except (ValueError, binascii.Error):
+        pass
+    raise InvalidRequest(
+        "The request's own form is wrong.",
+        code=problems.MODEL_VALIDATION,
+        details=["cursor: must be what `next` said on the page before"],
+    )
