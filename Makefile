@@ -24,7 +24,7 @@ demo: setup ## Play one patient's stay and keep serving at 127.0.0.1:8080 (ARGS=
 	$(BIN)/samhandling demo $(ARGS)
 
 test: setup ## Run every test, PostgreSQL included (ARGS=tests/unit for a part)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: setup ## Format, lint, types, import rules, lock
 	$(BIN)/ruff format --check .

@@ -212,11 +212,11 @@ async def away(api: Api) -> AsyncIterator[Api]:
         return
     server = database.url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     connection = await asyncpg.connect(server)
-    name = database.url.database
-    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    ours = database.url.database
+    await connection.execute(f'ALTER DATABASE "{ours}" ALLOW_CONNECTIONS false')
+    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", ours)
     yield api
-    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    await connection.execute(f'ALTER DATABASE "{ours}" ALLOW_CONNECTIONS true')
     await connection.close()
 
 

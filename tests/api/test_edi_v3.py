@@ -185,6 +185,23 @@ async def test_what_is_said_beside_a_document_must_agree_with_it(api: Api, chang
     assert_problem(answer, 400, 1001, named)
 
 
+async def test_a_foreign_message_is_as_unknown_as_one_that_never_was(api: Api) -> None:
+    message_id, stranger = await sent(api), await api.of("lege", "3")
+    for method, path, body in (
+        ("GET", "", None),
+        ("GET", "/business-document", None),
+        ("GET", "/status", None),
+        ("POST", "/apprec", apprec(her_id=GP)),
+        ("PUT", "/downloaded", {"receiverHerId": GP}),
+    ):
+        foreign, unknown = [
+            await stranger.request(method, f"/messages/{one}{path}", json=body) for one in (message_id, uuid4())
+        ]
+        assert_problem(foreign, 404, 1010)
+        told_apart = {"requestId": "", "instance": ""}
+        assert foreign.json() | told_apart == unknown.json() | told_apart
+
+
 async def test_paths_and_the_names_in_a_query_match_in_any_case(api: Api) -> None:
     message_id = await sent(api)
     municipality = await api.of("kommune", "3")
@@ -286,6 +303,15 @@ async def events(answer: Response) -> AsyncIterator[tuple[str, str]]:
             yield "comment", value.strip()
 
 
+async def first_notification(coming: AsyncIterator[tuple[str, str]]) -> dict[str, Any]:
+    found = ""
+    while not found:
+        name, data = await anext(coming)
+        found = data if name == "notification" else ""
+    told: dict[str, Any] = json.loads(found)
+    return told
+
+
 @pytest.mark.parametrize("path", ["/notifications/unread/stream", "/notifications/stream"])
 async def test_a_stream_tells_of_a_message_as_it_comes(served: Api, path: str) -> None:
     municipality = await served.of("kommune", "3")
@@ -295,10 +321,7 @@ async def test_a_stream_tells_of_a_message_as_it_comes(served: Api, path: str) -
         assert await anext(coming) == ("connected", "")
         assert await anext(coming) == ("comment", "heartbeat")
         message_id = await sent(served)
-        async for name, data in coming:
-            if name == "notification":
-                told = json.loads(data)
-                break
+        told = await first_notification(coming)
         assert (told["type"], told["relatedMessageId"]) == ("NewMessage", message_id)
         assert ("offset" in told) is (path == "/notifications/stream")
 
@@ -315,6 +338,15 @@ async def test_a_stream_goes_on_behind_an_offset(served: Api) -> None:
         assert await anext(coming) == ("connected", "")
         name, data = await anext(coming)
         assert (name, json.loads(data)) == ("notification", page[1])
+
+
+async def test_a_stream_ends_when_its_client_goes_away(served: Api) -> None:
+    municipality, exchange = await served.of("kommune", "3"), served.world.exchange
+    async with municipality.stream("GET", "/notifications/stream", params={"HerIds": NURSING}) as stream:
+        assert await anext(events(stream)) == ("connected", "")
+    async with asyncio.timeout(20):
+        while exchange.wakeups._waiting:  # noqa: ASYNC110 - nothing tells of the end but the end itself
+            await asyncio.sleep(0)
 
 
 async def test_streams_end_when_the_server_stops(running: World) -> None:

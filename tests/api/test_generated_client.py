@@ -33,7 +33,16 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Module]:
         pytest.skip("Norsk Helsenett's OpenAPI file is not beside the checkout (SAMHANDLING_SHARED)")
     folder = tmp_path_factory.mktemp("generated")
     (folder / "config.yml").write_text("post_hooks: []\n")
-    command = [GENERATOR, "generate", "--path", CONTRACT, "--meta", "none", "--config", folder / "config.yml"]
+    command: list[str | Path] = [
+        GENERATOR,
+        "generate",
+        "--path",
+        CONTRACT,
+        "--meta",
+        "none",
+        "--config",
+        folder / "config.yml",
+    ]
     subprocess.run([*command, "--output-path", folder / "nhn_v2"], check=True, capture_output=True)  # noqa: S603
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))

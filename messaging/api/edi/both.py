@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header
@@ -31,8 +29,6 @@ ContentType = Literal["application/xml", "text/xml"]
 Encoding = Literal["base64"]
 Base64 = Annotated[str, Field(min_length=1, description="The document in Base64, without line breaks")]
 ErrorCode = Annotated[Name, Field(min_length=1)]
-
-_INLINE_BELOW = 1 << 20
 
 
 class AppRecErrorAsked(Asked):
@@ -65,13 +61,10 @@ class GetBusinessDocumentResponse(Told):
     content_transfer_encoding: str = "base64"
 
 
-async def decoded(text: str, terms: Terms) -> bytes:
+def decoded(text: str, terms: Terms) -> bytes:
     """Read strict Base64 (RFC 4648, section 4). Raises InvalidRequest, or 413 when the document is too large."""
     try:
-        if len(text) < _INLINE_BELOW:
-            content = a2b_base64(text, strict_mode=True)
-        else:
-            content = await asyncio.to_thread(a2b_base64, text, strict_mode=True)
+        content = a2b_base64(text, strict_mode=True)
     except ValueError:
         words = "businessDocument: must be Base64 (RFC 4648, section 4), without line breaks"
         raise InvalidRequest("The request's own form is wrong.", code=MODEL_VALIDATION, details=[words]) from None
@@ -80,9 +73,6 @@ async def decoded(text: str, terms: Terms) -> bytes:
     return content
 
 
-async def encoded(content: bytes) -> GetBusinessDocumentResponse:
+def encoded(content: bytes) -> GetBusinessDocumentResponse:
     """Write a document in Base64."""
-    if len(content) < _INLINE_BELOW:
-        return GetBusinessDocumentResponse(business_document=base64.b64encode(content).decode())
-    packed = await asyncio.to_thread(base64.b64encode, content)
-    return GetBusinessDocumentResponse(business_document=packed.decode())
+    return GetBusinessDocumentResponse(business_document=b2a_base64(content, newline=False).decode())

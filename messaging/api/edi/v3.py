@@ -71,7 +71,7 @@ async def post_message(
     asked: shapes.PostMessageRequest, response: Response, exchange: Here, client: Caller, source: SourceSystem
 ) -> shapes.PostMessageResponse:
     """Hand in a document; what is said beside it must agree with it."""
-    content = await decoded(asked.business_document, exchange.terms)
+    content = decoded(asked.business_document, exchange.terms)
     said = Announced(asked.sender_her_id, frozenset(asked.receiver_her_ids), asked.message_type_identificator)
     taken = await receive(exchange, client, Handed(content, DOOR, source, said))
     tell_repeat(response, taken)
@@ -91,7 +91,7 @@ async def get_business_document(
     client: Caller,
 ) -> GetBusinessDocumentResponse:
     """Read the document, byte for byte as it came."""
-    return await encoded(await collect.document(exchange, client, message_id, door=DOOR))
+    return encoded(await collect.document(exchange, client, message_id, door=DOOR))
 
 
 @router.get("/messages/{message_id}/status", responses=_READING)
