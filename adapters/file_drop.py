@@ -1,7 +1,7 @@
 """Hands documents over as files in a folder, and takes in the files that others put there.
 
     FOLDER/out/          documents for the far side: a file has its final name only when it is whole and on the disk
-    FOLDER/receipts/     the same for AppRecs
+    FOLDER/receipts/     the same for AppRecs, also those that say why a file from in/ was refused
     FOLDER/in/           the far side puts files here, under a name that ends in .tmp or .part until they are whole
     FOLDER/processing/   taken by one watcher, not yet judged
     FOLDER/accepted/     kept by the exchange
@@ -126,21 +126,27 @@ class FileDrop:
     async def _process(self, path: Path, submit: Submit) -> None:
         """Take one file, learn the verdict, and put it where it belongs; do nothing if another watcher is quicker."""
         with suppress(_Gone):
-            taken = path if path.parent == self._processing else await asyncio.to_thread(_take, path, self._processing)
+            again = path.parent == self._processing
+            taken = path if again else await asyncio.to_thread(_take, path, self._processing)
             content, faults = await asyncio.to_thread(_read, taken, self._settings.max_bytes)
             if content is not None:
-                faults = await self._judge(content, submit)
+                faults = await self._judge(content, submit, again=again)
             await asyncio.to_thread(_settle, taken, faults)
 
-    async def _judge(self, content: bytes, submit: Submit) -> Faults | None:
+    async def _judge(self, content: bytes, submit: Submit, *, again: bool) -> Faults | None:
         """Submit until there is a verdict; the file waits in processing/ meanwhile, and so do those behind it.
 
-        None says that the document is accepted.
+        None says that the document is accepted. A refused one is answered before its file is moved.
         """
-        while isinstance(verdict := await submit(Submission(content, source=self._name)), NotNow):
+        while isinstance(verdict := await submit(Submission(content, self._name, again)), NotNow):
             _log.warning("%s: nothing can be taken in just now (%s); trying again", self._name, verdict.reason)
             await asyncio.sleep(self._settings.scan_seconds)
-        return verdict.faults if isinstance(verdict, Rejected) else None
+            again = True
+        if not isinstance(verdict, Rejected):
+            return None
+        for receipt in verdict.receipts:
+            await asyncio.to_thread(_write, self._settings.folder / "receipts" / file_name(receipt), receipt.content)
+        return verdict.faults
 
 
 def file_name(parcel: Parcel) -> str:

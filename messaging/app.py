@@ -7,17 +7,19 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from messaging.documents import Catalogue, Validator
+from messaging.documents import Catalogue, CodeLists, Explainer, Validator
 from messaging.errors import ConfigurationError
 from messaging.flow import work
+from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.exchange import Exchange
 from messaging.model.clock import Clock, system_clock
 from messaging.registry import Registry, require_known
-from messaging.settings import Settings
+from messaging.settings import AnchorSetting, FileAnchorSetting, HttpAnchorSetting, Settings, SyslogAnchorSetting
+from messaging.signing import SigningKey
 from messaging.store import migrate, parties
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
@@ -29,7 +31,7 @@ if TYPE_CHECKING:  # only `create_app` needs it, and the terminal's commands sta
 
 logger = logging.getLogger(__name__)
 
-_PEPPER_BYTES = 32
+_SECRET_BYTES = 32
 
 
 @asynccontextmanager
@@ -53,23 +55,38 @@ async def open_exchange(
         async with database.read() as tx:
             named = {party.route for party in await parties.every(tx) if party.route}
         require_known(named, settings.adapters)
-        async with installed.open(settings.adapter_settings()) as adapters:
-            yield Exchange(
-                clock=clock,
-                database=database,
-                directory=Directory(database),
-                committer=Committer(database),
-                wakeups=Wakeups(database),
-                validator=Validator(Catalogue.load()),
-                routes=routes,
-                adapters=adapters,
-                speaks_for=settings.speaks_for(),
-                pepper=read_pepper(settings.key_file),
-                terms=settings.terms(),
-                data_folder=database.data_folder,
-            )
+        validator = validator_of(settings, clock)
+        with closing(Explainer(validator.catalogue)) as explainer:
+            async with installed.open(settings.adapter_settings()) as adapters:
+                yield Exchange(
+                    clock=clock,
+                    database=database,
+                    directory=Directory(database),
+                    committer=Committer(database),
+                    wakeups=Wakeups(database),
+                    validator=validator,
+                    explainer=explainer,
+                    routes=routes,
+                    adapters=adapters,
+                    speaks_for=settings.speaks_for(),
+                    pepper=read_pepper(settings.key_file),
+                    terms=settings.terms(),
+                    data_folder=database.data_folder,
+                    audit_key=read_audit_key(settings.audit_key()),
+                    anchors=tuple(map(_anchor, settings.anchors())),
+                )
     finally:
         await database.close()
+
+
+def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:
+    """Make the judge of documents that the settings ask for. Raises ConfigurationError for what cannot be used."""
+    return Validator(
+        Catalogue.load(settings.schema_packs),
+        policy=settings.rule_policy(),
+        codes=CodeLists.load(settings.code_lists) if settings.code_lists else None,
+        clock=clock,
+    )
 
 
 def make_private(file: Path) -> None:
@@ -82,7 +99,17 @@ def make_private(file: Path) -> None:
 
 
 def read_pepper(path: Path) -> bytes:
-    """Read the secret that keys the hashes of API keys; make it, readable to us alone, when there is none.
+    """Read the secret that keys the hashes of API keys; make it when there is none."""
+    return _read_secret(path, "key_file", "give every client a new key")
+
+
+def read_audit_key(path: Path) -> SigningKey:
+    """Read the key that signs the seals of the audit log; make it when there is none."""
+    return SigningKey(_read_secret(path, "audit_key_file", "go on with a new one, which the audit log will tell"))
+
+
+def _read_secret(path: Path, setting: str, otherwise: str) -> bytes:
+    """Read a file of 32 secret bytes; make it, readable to us alone, when there is none.
 
     Raises ConfigurationError when others can read it, or when it is no such secret.
     """
@@ -90,22 +117,33 @@ def read_pepper(path: Path) -> bytes:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         if path.stat().st_mode & 0o077:
-            raise ConfigurationError(f"key_file {path.name} can be read by others; set its mode to 0600.") from None
+            raise ConfigurationError(f"{setting} {path.name} can be read by others; set its mode to 0600.") from None
         kept = path.read_bytes()
-        if len(kept) != _PEPPER_BYTES:
+        if len(kept) != _SECRET_BYTES:
             raise ConfigurationError(
-                f"key_file {path.name} is not a key of {_PEPPER_BYTES} bytes; put the right file back, or remove it "
-                "and give every client a new key."
+                f"{setting} {path.name} is not a key of {_SECRET_BYTES} bytes; put the right file back, or remove it "
+                f"and {otherwise}."
             ) from None
         return kept
     except OSError as error:
-        raise ConfigurationError(f"key_file {path} cannot be written: {error.strerror}.") from error
+        raise ConfigurationError(f"{setting} {path} cannot be written: {error.strerror}.") from error
     with os.fdopen(descriptor, "wb") as file:
-        made = secrets.token_bytes(_PEPPER_BYTES)
+        made = secrets.token_bytes(_SECRET_BYTES)
         file.write(made)
         file.flush()
         os.fsync(file.fileno())
     return made
+
+
+def _anchor(setting: AnchorSetting) -> Anchor:
+    match setting:
+        case FileAnchorSetting():
+            return FileAnchor(setting.path)
+        case HttpAnchorSetting():
+            token = setting.token.get_secret_value() if setting.token else None
+            return HttpAnchor(str(setting.url), name=f"http {setting.url.host}", token=token)
+        case SyslogAnchorSetting():
+            return SyslogAnchor(setting.address)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from messaging import __version__
@@ -17,6 +17,7 @@ from messaging.errors import ConfigurationError
 from messaging.flow.exchange import Terms
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import MAILBOX, Routes
+from messaging.model.rules import RuleLine, RuleName, RulePolicy, Severity
 
 PREFIX = "SAMHANDLING_"
 CONFIG = f"{PREFIX}CONFIG"
@@ -33,6 +34,48 @@ class RouteSetting(BaseModel):
     to: str = MAILBOX
 
 
+class RuleSetting(BaseModel):
+    """One line of policy: how severe a `rule` is, for one `type`, for one receiver (`her_id`), or for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: RuleName
+    severity: Severity
+    type: str | None = None
+    her_id: int | None = Field(None, gt=0)
+
+
+class FileAnchorSetting(BaseModel):
+    """Seals are appended to the file `path`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["file"]
+    path: Path
+
+
+class HttpAnchorSetting(BaseModel):
+    """Seals are posted to `url`, with `token` as a bearer token."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["http"]
+    url: HttpUrl
+    token: SecretStr | None = None
+
+
+class SyslogAnchorSetting(BaseModel):
+    """Seals are sent to the system log: a socket's path, or HOST:PORT by UDP."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["syslog"]
+    address: str = Field("/dev/log", pattern=r"^(/.+|[^/:]+(:\d{1,5})?)$")
+
+
+AnchorSetting = Annotated[FileAnchorSetting | HttpAnchorSetting | SyslogAnchorSetting, Field(discriminator="kind")]
+
+
 class Settings(BaseSettings):
     """The operator's settings; a name we do not know, or a value we cannot use, stops the start."""
 
@@ -46,6 +89,18 @@ class Settings(BaseSettings):
         Path("samhandling.key"),
         description="The secret that keys the hashes of API keys; made with mode 0600 at the first start",
     )
+    schema_packs: Path = Field(
+        Path("samhandling-schemas"),
+        description="The folder of schema packs, and of the choice which of them judges what (`samhandling schemas`)",
+    )
+    rules: tuple[RuleSetting, ...] = Field(
+        (),
+        description="Where rules are stricter or milder than they come: `rule`, `severity` (`reject`, `warn`, `off`), "
+        "perhaps `type` and `her_id`; docs/rules.md lists the rules",
+    )
+    code_lists: Path | None = Field(
+        None, description="A folder of code lists, as in schemas/codelists, that replace ours or add to them"
+    )
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on")
     log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$", description="How much is logged")
@@ -56,6 +111,9 @@ class Settings(BaseSettings):
     refusals_kept_days: float = Field(30, gt=0, description="How long a refused document stays in the transport log")
     receipt_within_hours: float = Field(
         96, gt=0, description="An AppRec later than this after GenDate is overdue: an alarm, never a refusal"
+    )
+    receipt_within_hours_by_type: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="The same for one message type, by its code of list 8279"
     )
     collected_within_hours: float = Field(
         24, gt=0, description="A message that lies in a mailbox longer than this raises an alarm"
@@ -70,6 +128,19 @@ class Settings(BaseSettings):
     circuit_threshold: int = Field(5, ge=1, description="So many failures in a row park a route")
     circuit_pause_seconds: float = Field(
         30, gt=0, description="How long a parked route rests before one attempt tries it"
+    )
+    audit_key_file: Path | None = Field(
+        None,
+        description="The secret that signs the seals of the audit log, the same on every host; when none is named, "
+        "NAME-audit.key beside `key_file`; made with mode 0600 at the first start",
+    )
+    audit_anchors: tuple[AnchorSetting, ...] | None = Field(
+        None,
+        description="Where seals are written outside the database: `kind` is `file` (`path`), `http` (`url`, perhaps "
+        "`token`) or `syslog` (`address`); when none is named, the file NAME-audit.anchor beside `key_file`",
+    )
+    audit_seal_seconds: float = Field(
+        1, ge=0, le=5, description="The audit log is sealed this often; 0 leaves it unsealed, to measure what it costs"
     )
     heartbeat_seconds: float = Field(15, ge=0.1, description="A silent event stream sends a comment this often")
     adapters: dict[str, dict[str, Any]] = Field(
@@ -99,6 +170,9 @@ class Settings(BaseSettings):
             disk_reserve=self.disk_reserve_bytes,
             refusals_kept=timedelta(days=self.refusals_kept_days),
             receipt_within=timedelta(hours=self.receipt_within_hours),
+            receipt_within_by_type={
+                kind: timedelta(hours=hours) for kind, hours in self.receipt_within_hours_by_type.items()
+            },
             collected_within=timedelta(hours=self.collected_within_hours),
             lease=timedelta(seconds=self.lease_seconds),
             retry=RetryPolicy(
@@ -110,8 +184,22 @@ class Settings(BaseSettings):
             circuit_pause=timedelta(seconds=self.circuit_pause_seconds),
             route_concurrency=self.route_concurrency,
             heartbeat=timedelta(seconds=self.heartbeat_seconds),
+            seal_every=timedelta(seconds=self.audit_seal_seconds),
             software_version=__version__,
         )
+
+    def audit_key(self) -> Path:
+        """Name the file of the secret that signs seals."""
+        return self.audit_key_file or self._beside_key("audit.key")
+
+    def anchors(self) -> tuple[AnchorSetting, ...]:
+        """Give the anchors; a file when none is named, and none when none shall be."""
+        if self.audit_anchors is None:
+            return (FileAnchorSetting(kind="file", path=self._beside_key("audit.anchor")),)
+        return self.audit_anchors
+
+    def _beside_key(self, name: str) -> Path:
+        return self.key_file.with_name(f"{self.key_file.stem}-{name}")
 
     def routing(self) -> Routes:
         """Give the routes, by receiver and by receiver and type."""
@@ -119,6 +207,10 @@ class Settings(BaseSettings):
             by_receiver={r.her_id: r.to for r in self.routes if r.type is None},
             by_receiver_and_type={(r.her_id, r.type): r.to for r in self.routes if r.type is not None},
         )
+
+    def rule_policy(self) -> RulePolicy:
+        """Give the policy that the rules keep to."""
+        return RulePolicy(tuple(RuleLine(line.rule, line.severity, line.type, line.her_id) for line in self.rules))
 
     def adapter_settings(self) -> dict[str, dict[str, Any]]:
         """Give each instance's settings as its kind knows them."""

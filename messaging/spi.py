@@ -61,11 +61,13 @@ Outcome = Sent | Deferred | Refused
 class Submission:
     """A document that came in through an adapter: its bytes, and the instance it came through.
 
-    In which HER-ids' names the instance may speak is the operator's to say and the exchange's to judge.
+    In which HER-ids' names the instance may speak is the operator's to say and the exchange's to judge. `again` says
+    that the same bytes may have been submitted before without the verdict being acted on, as after a crash.
     """
 
     content: bytes
     source: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The document was judged and refused; `faults` are {code, text, line, path}."""
+    """The document was judged and refused; `faults` are {code, text, line, path}.
+
+    `receipts` are the negative AppRecs that its sender is owed, to be handed over where the instance hands AppRecs over.
+    A document that is refused twice is answered once: there are none the second time, unless it is submitted `again`.
+    """
 
     faults: tuple[dict[str, Any], ...]
+    receipts: tuple[Parcel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

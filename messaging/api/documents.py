@@ -10,13 +10,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from messaging.api import problems, views
-from messaging.api.door import Caller, Here, XmlDoor, tell_repeat
+from messaging.api.door import Caller, Here, XmlDoor, tell_beside
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import ReceiptTold
-from messaging.flow import collect
+from messaging.flow import collect, inspect
 from messaging.flow.receive import Handed, receive
 
 DOOR = "documents"
+SUPERSEDED_BY = "Samhandling-Superseded-By"
+SUPERSEDES = "Samhandling-Supersedes"
 XML = "application/xml"
 
 router = APIRouter(route_class=XmlDoor, dependencies=[DOCUMENTED], tags=["documents"])
@@ -68,7 +70,7 @@ async def post_document(
         body, media_type = receipt.model_dump_json(by_alias=True), "application/json"
     response = Response(body, 200 if taken.replayed else 202, media_type=media_type)
     response.headers["Location"] = receipt.links.document
-    tell_repeat(response, taken)
+    tell_beside(response, taken)
     return response
 
 
@@ -77,12 +79,23 @@ async def post_document(
     response_class=Response,
     responses={
         **problems.documented(problems.READING),
-        200: {"description": "The document", "content": {XML: {"schema": {"type": "string", "format": "binary"}}}},
+        200: {
+            "description": "The document",
+            "content": {XML: {"schema": {"type": "string", "format": "binary"}}},
+            "headers": {name: {"schema": {"type": "string"}} for name in (SUPERSEDED_BY, SUPERSEDES)},
+        },
     },
 )
 async def get_document(message_id: UUID, exchange: Here, client: Caller) -> Response:
-    """Read a document, byte for byte as it came."""
-    return as_it_came(await collect.document(exchange, client, message_id, door=DOOR), message_id)
+    """Read a document, byte for byte as it came; headers name what changes or cancels it, and what it does so to."""
+    content = await collect.document(exchange, client, message_id, door=DOOR)
+    found = await inspect.succession_of(exchange, client, message_id)
+    response = as_it_came(content, message_id)
+    if found.superseded_by:
+        response.headers[SUPERSEDED_BY] = str(found.superseded_by)
+    if found.supersedes:
+        response.headers[SUPERSEDES] = ", ".join(map(str, found.supersedes))
+    return response
 
 
 def as_it_came(content: bytes, name: UUID) -> Response:
@@ -116,6 +129,7 @@ def _as_xml(receipt: ReceiptTold) -> str:
     plain = ("msgId", "type", "sender", "status", "receivedAt")
     lines = [f"  <{name}>{escape(str(said[name]))}</{name}>" for name in plain]
     lines += [f"  <receiver>{her_id}</receiver>" for her_id in receipt.receivers]
+    lines += [f'  <warning code="{escape(one.code)}">{escape(one.text)}</warning>' for one in receipt.warnings]
     lines += [f"  <{name}>{escape(link)}</{name}>" for name, link in said["links"].items()]
     head = '<?xml version="1.0" encoding="UTF-8"?>'
     return "\n".join([head, f'<receipt id="{receipt.id}">', *lines, "</receipt>", ""])

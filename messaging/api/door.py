@@ -23,6 +23,7 @@ from messaging.model.party import Client
 
 REPLAYED = "Idempotent-Replayed"
 IGNORED = "AppRec-Ignored"
+WARNINGS = "Samhandling-Warnings"
 
 _ENVELOPE = 65_536
 """How much the JSON around a Base64 document may take."""
@@ -140,8 +141,10 @@ class Bounded(Request):
             raise json.JSONDecodeError("not JSON", "", 0) from None
 
 
-def tell_repeat(response: Response, taken: Taken) -> None:
-    """Say in the header that the answer was given before, and when a second AppRec changed nothing."""
+def tell_beside(response: Response, taken: Taken) -> None:
+    """Say in headers how many warnings there are, and when the answer was given before or an AppRec changed nothing."""
+    if taken.warnings:
+        response.headers[WARNINGS] = str(len(taken.warnings))
     if taken.replayed:
         response.headers[REPLAYED] = "true"
     if taken.ignored_apprec:

@@ -16,7 +16,7 @@ from messaging.api.documents import as_it_came
 from messaging.api.door import Caller, Door, Here
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import HerId, Moment, Name
-from messaging.errors import InvalidRequest
+from messaging.errors import InvalidRequest, NotFound
 from messaging.flow import inspect, resend
 from messaging.model.lifecycle import State
 
@@ -24,6 +24,8 @@ router = APIRouter(prefix="/operations", route_class=Door, dependencies=[DOCUMEN
 
 _READING = problems.documented(problems.READING)
 _CHANGING = problems.documented(problems.CHANGING)
+
+APPRECS = "Samhandling-AppRecs"
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[Name | None, Query(description="What `next` said on the page before")]
@@ -39,6 +41,7 @@ async def list_messages(
     state: Annotated[State | None, Query(description="The state of one of its deliveries")] = None,
     received_from: Annotated[Moment | None, Query(alias="from", description="Received then or later")] = None,
     received_to: Annotated[Moment | None, Query(alias="to", description="Received before then")] = None,
+    overdue: Annotated[bool, Query(description="Only what lacks an AppRec that was due")] = False,
     any_id: Annotated[Name | None, Query(alias="id", description="Any id: ours, MsgId, conversation, parent")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -51,6 +54,7 @@ async def list_messages(
         any_id=any_id,
         received_from=received_from,
         received_to=received_to,
+        overdue_at=exchange.clock() if overdue else None,
         before=_before(cursor),
         limit=limit,
     )
@@ -63,6 +67,12 @@ async def list_messages(
 async def show_message(message_id: UUID, exchange: Here, client: Caller) -> told.MessageStory:
     """Read one message's whole life."""
     return views.story(await inspect.story(exchange, client, message_id))
+
+
+@router.get("/conversations/{any_id}", responses=_READING)
+async def show_conversation(any_id: Name, exchange: Here, client: Caller) -> told.ConversationTold:
+    """Read a whole stay, by its conversation id or by any id of one of its messages."""
+    return views.conversation(await inspect.conversation(exchange, client, any_id))
 
 
 @router.get("/refused", responses=_READING)
@@ -92,6 +102,34 @@ async def show_refused(refusal_id: UUID, exchange: Here, client: Caller) -> told
 async def get_refused_document(refusal_id: UUID, exchange: Here, client: Caller) -> Response:
     """Read a refused document itself; for the client that handed it in."""
     return as_it_came(await inspect.refused_document(exchange, client, refusal_id, door="operations"), refusal_id)
+
+
+@router.get(
+    "/refused/{refusal_id}/apprec",
+    response_class=Response,
+    responses={
+        **_READING,
+        200: {
+            "description": "The AppRec",
+            "content": {"application/xml": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": {APPRECS: {"schema": {"type": "integer"}}},
+        },
+    },
+)
+async def get_refusal_apprec(
+    refusal_id: UUID,
+    exchange: Here,
+    client: Caller,
+    number: Annotated[int, Query(ge=1, le=1000, description="Which of them: the primary receiver's is the first")] = 1,
+) -> Response:
+    """Read the negative AppRec that says what was wrong: one for each receiver whose organisation is here."""
+    receipts = await inspect.refused_receipts(exchange, client, refusal_id)
+    if number > len(receipts):
+        raise NotFound("No AppRec answers this document: its sender cannot be read, or none of its receivers is ours.")
+    receipt = receipts[number - 1]
+    response = as_it_came(receipt.content, UUID(receipt.msg_id))
+    response.headers[APPRECS] = str(len(receipts))
+    return response
 
 
 @router.post("/deliveries/{delivery_id}/resend", status_code=204, responses=_CHANGING)

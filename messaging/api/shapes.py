@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from messaging.flow import judge
 from messaging.model.clock import instant_of
-from messaging.model.faults import Fault
+from messaging.model.faults import Fault, Language
 from messaging.model.lifecycle import State, TransportState
+from messaging.model.rules import Severity
 
 LARGEST_HER_ID = 2**31 - 1
 _PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]*$"
@@ -63,17 +65,24 @@ Name = Annotated[str, StringConstraints(pattern=_PRINTABLE, max_length=200)]
 
 
 class ProblemFault(Told):
-    """One thing that is wrong with a document: code (list 8221), what was expected, and where."""
+    """One thing that is wrong with a document: what was expected, where, by which rule, and where it is written.
+
+    The code of a fault is of list 8221; that of a warning is the name of its rule.
+    """
 
     code: str
     text: str
     line: int | None
     path: str | None
+    column: int | None = None
+    rule: str | None = None
+    severity: str = Severity.REJECT.value
+    source: str = ""
 
     @classmethod
-    def of(cls, fault: Fault) -> Self:
-        """Tell a fault."""
-        return cls(code=fault.code.value, text=fault.text, line=fault.line, path=fault.path)
+    def of(cls, fault: Fault, language: Language = Language.ENGLISH) -> Self:
+        """Tell a fault, or a warning."""
+        return cls(**judge.fault_told(fault, language))
 
 
 class MshApiProblemDetails(Told):
@@ -118,6 +127,7 @@ class VerdictTold(BaseModel):
 
     verdict: Literal["accepted", "rejected"]
     faults: list[ProblemFault]
+    warnings: list[ProblemFault]
     document: DocumentSummary | None
 
 
@@ -138,6 +148,7 @@ class ReceiptTold(Told):
     receivers: list[int | None]
     status: Literal["received"] = "received"
     received_at: datetime
+    warnings: list[ProblemFault]
     links: Links
 
 
@@ -178,6 +189,7 @@ class DeliveryTold(Told):
     receipt_message_id: UUID | None
     receipt_due_at: datetime | None
     alarmed_at: datetime | None
+    overdue_at: datetime | None
     created_at: datetime
     changed_at: datetime
 
@@ -194,7 +206,11 @@ class MessageTold(Told):
     gen_date: str
     conversation_id: str | None
     parent_id: str | None
+    link: str | None
+    superseded_by: UUID | None
+    supersedes: list[UUID]
     answers: UUID | None
+    warnings: list[ProblemFault]
     size: int
     door: str
     source_system: str
@@ -232,6 +248,26 @@ class MessageStory(Told):
     message: MessageTold
     deliveries: list[DeliveryStory]
     timeline: list[TimelineLine]
+
+
+class AwaitedTold(Told):
+    """One step that somebody owes: who, for which delivery of which message, and until when."""
+
+    message: UUID
+    delivery: UUID
+    receiver: int
+    state: State
+    owner: str
+    due_at: datetime | None
+    receipt_due_at: datetime | None
+
+
+class ConversationTold(Told):
+    """The messages of one stay, by GenDate, and what is still awaited; `complete` tells whether these are all."""
+
+    messages: list[MessageTold]
+    awaited: list[AwaitedTold]
+    complete: bool
 
 
 class RefusedTold(Told):

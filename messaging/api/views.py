@@ -10,8 +10,9 @@ from messaging.api.edi import shapes_v2, shapes_v3
 from messaging.api.edi.both import AppRecError
 from messaging.documents import Verdict
 from messaging.flow.collect import Kept
-from messaging.flow.inspect import Story
+from messaging.flow.inspect import Conversation, Story
 from messaging.flow.receive import Taken
+from messaging.model.faults import Language
 from messaging.model.lifecycle import State, TransportState, transport_state
 from messaging.model.message import APPREC
 from messaging.model.party import Client, Party
@@ -34,13 +35,14 @@ def receipt(taken: Taken) -> shapes.ReceiptTold:
         sender=envelope.sender.her_id,
         receivers=[receiver.address.her_id for receiver in envelope.receivers],
         received_at=taken.received_at,
+        warnings=[shapes.ProblemFault(**warning) for warning in taken.warnings],
         links=shapes.Links(
             document=f"/documents/{taken.message_id}", message=f"/operations/messages/{taken.message_id}"
         ),
     )
 
 
-def verdict(found: Verdict) -> shapes.VerdictTold:
+def verdict(found: Verdict, language: Language) -> shapes.VerdictTold:
     """Tell what is found of a document."""
     envelope = found.envelope
     summary = envelope and shapes.DocumentSummary(
@@ -52,7 +54,8 @@ def verdict(found: Verdict) -> shapes.VerdictTold:
     )
     return shapes.VerdictTold(
         verdict="accepted" if found.accepted else "rejected",
-        faults=[shapes.ProblemFault.of(fault) for fault in found.faults],
+        faults=[shapes.ProblemFault.of(fault, language) for fault in found.faults],
+        warnings=[shapes.ProblemFault.of(warning, language) for warning in found.warnings],
         document=summary,
     )
 
@@ -203,6 +206,7 @@ def _delivery(row: Row) -> dict[str, Any]:
         "receipt_message_id",
         "receipt_due_at",
         "alarmed_at",
+        "overdue_at",
         "created_at",
         "changed_at",
     )
@@ -225,6 +229,9 @@ def message(row: Row, deliveries: Iterable[Row]) -> shapes.MessageTold:
         "gen_date",
         "conversation_id",
         "parent_id",
+        "link",
+        "superseded_by",
+        "supersedes",
         "size",
         "door",
         "source_system",
@@ -234,6 +241,7 @@ def message(row: Row, deliveries: Iterable[Row]) -> shapes.MessageTold:
         **{name: row[name] for name in same},
         sender=row["sender_her_id"],
         answers=row["answers_id"],
+        warnings=[shapes.ProblemFault(**warning) for warning in row["warnings"]],
         deliveries=[shapes.DeliveryTold(**_delivery(delivery)) for delivery in deliveries],
     )
 
@@ -251,6 +259,25 @@ def story(found: Story) -> shapes.MessageStory:
             shapes.DeliveryStory(**_delivery(row), attempt_log=attempts.get(row["id"], [])) for row in found.deliveries
         ],
         timeline=[_line(row) for row in found.timeline],
+    )
+
+
+def conversation(found: Conversation) -> shapes.ConversationTold:
+    """Tell a whole stay: the messages in order, and what is owed for each of them."""
+    return shapes.ConversationTold(
+        messages=[message(row, row["deliveries"]) for row in found.messages],
+        awaited=[_awaited(delivery) for row in found.messages for delivery in row["deliveries"] if delivery["owner"]],
+        complete=found.complete,
+    )
+
+
+def _awaited(delivery: Row) -> shapes.AwaitedTold:
+    names = ("state", "owner", "due_at", "receipt_due_at")
+    return shapes.AwaitedTold(
+        **{name: delivery[name] for name in names},
+        message=delivery["message_id"],
+        delivery=delivery["id"],
+        receiver=delivery["receiver_her_id"],
     )
 
 

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from messaging.cli import documents, looking, registering, serving
+from messaging.cli import documents, looking, proving, registering, schemas, serving
 from messaging.errors import CallerError, ConfigurationError, Unavailable
 
 app = typer.Typer(
@@ -27,7 +27,14 @@ app.command()(documents.validate)
 app.add_typer(registering.parties, name="parties")
 app.add_typer(registering.clients, name="clients")
 app.add_typer(looking.messages, name="messages")
+app.add_typer(looking.conversations, name="conversations")
+looking.audit.command()(proving.verify)
+looking.audit.command()(proving.prove)
+looking.audit.command("export")(proving.export_log)
+looking.audit.command("key")(proving.show_key)
+looking.audit.command("acknowledge-gap")(proving.acknowledge_gap)
 app.add_typer(looking.audit, name="audit")
+app.add_typer(schemas.schemas, name="schemas")
 
 _WRONG_USE = 2
 _UNAVAILABLE = 75  # EX_TEMPFAIL: the same command may succeed later

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,14 +17,17 @@ from messaging.cli.terminal import (
     uuid_of,
     with_exchange,
 )
+from messaging.documents.rendering import render_text
 from messaging.flow import inspect
 from messaging.flow import resend as flow
 from messaging.flow.exchange import Exchange
 from messaging.model.lifecycle import State
-from messaging.store.messages import Search
 
+conversations = typer.Typer(help="Messages that belong together, as those of one stay.", no_args_is_help=True)
 messages = typer.Typer(help="Messages, their deliveries and their timelines.", no_args_is_help=True)
 audit = typer.Typer(help="The audit log.", no_args_is_help=True)
+
+_DOOR = "terminal"
 
 
 @messages.command("list")
@@ -35,11 +39,12 @@ def list_messages(
     any_id: Annotated[str | None, typer.Option("--id", help="Our id, MsgId, conversation or delivery.")] = None,
     since: Annotated[datetime | None, typer.Option("--from", help="Received at this time or later.")] = None,
     until: Annotated[datetime | None, typer.Option("--to", help="Received before this time.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those that lack an AppRec that was due.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     form: AsFormat = Format.TEXT,
 ) -> None:
     """List messages, newest first."""
-    wanted = Search(
+    wanted = inspect.Search(
         party=party,
         type=kind,
         state=state.value if state else None,
@@ -50,7 +55,8 @@ def list_messages(
     )
 
     async def act(exchange: Exchange) -> list[dict[str, Any]]:
-        return await inspect.search(exchange, at_the_keyboard(), wanted)
+        asked = replace(wanted, overdue_at=exchange.clock()) if overdue else wanted
+        return await inspect.search(exchange, at_the_keyboard(), asked)
 
     found = with_exchange(act)
     if form is Format.JSON:
@@ -107,8 +113,11 @@ def show_message(message_id: Annotated[str, typer.Argument()], form: AsFormat = 
         "door",
         "client_id",
         "size",
+        "superseded_by",
     )
     print_table(["Message", str(wanted)], [[name, story.message[name]] for name in shown])
+    if story.message["warnings"]:
+        print_table(["Warning", "Line", "Text"], [[w["code"], w["line"], w["text"]] for w in story.message["warnings"]])
     print_table(
         ["Delivery", "To", "Role", "Route", "State", "AppRec", "Waits for", "Until"],
         [
@@ -131,6 +140,53 @@ def show_message(message_id: Annotated[str, typer.Argument()], form: AsFormat = 
             [[a["number"], a["started_at"], a["ended_at"], a["outcome"], a["detail"]] for a in story.attempts],
         )
     _print_lines(story.timeline)
+
+
+@messages.command("read")
+def read_message(
+    message_id: Annotated[str, typer.Argument()],
+    reason: Annotated[str, typer.Option(help="Why it is read; kept in the audit log.")],
+) -> None:
+    """Print one message's document as a person reads it; who read it, and why, is kept in the audit log."""
+    wanted = uuid_of(message_id)
+
+    async def act(exchange: Exchange) -> bytes:
+        return await inspect.read_for_operator(exchange, at_the_keyboard(), wanted, reason=reason, door=_DOOR)
+
+    typer.echo(render_text(with_exchange(act)))
+
+
+@conversations.command("show")
+def show_conversation(
+    any_id: Annotated[str, typer.Argument(metavar="ID", help="A conversation's id, or any id of one of its messages.")],
+    form: AsFormat = Format.TEXT,
+) -> None:
+    """Show a whole stay in order, and what awaits whom."""
+
+    async def act(exchange: Exchange) -> inspect.Conversation:
+        return await inspect.conversation(exchange, at_the_keyboard(), any_id)
+
+    found = with_exchange(act)
+    if form is Format.JSON:
+        print_json({"messages": found.messages, "complete": found.complete})
+        return
+    print_table(
+        ["Written", "Type", "Status", "From", "To", "State", "AppRec", "Waits for", "Superseded by", "Id"],
+        [
+            [
+                row["gen_date"],
+                row["type"],
+                row["status"],
+                row["sender_her_id"],
+                *(_each(row, column) for column in ("receiver_her_id", "state", "receipt_status", "owner")),
+                row["superseded_by"],
+                row["id"],
+            ]
+            for row in found.messages
+        ],
+    )
+    if not found.complete:
+        typer.echo("There are more; these are the first.")
 
 
 @messages.command("resend")

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
+from urllib.parse import unquote
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from messaging.documents.compiling import require_bounded
+from messaging.documents.judges import PACKS, mix, written
 from messaging.documents.names import XML_SCHEMA, qualified
+from messaging.documents.packs import Pack, Shelf
 from messaging.documents.vocabulary import Vocabulary
 from messaging.errors import ConfigurationError
 
 _REFERENCES = tuple(qualified(XML_SCHEMA, name) for name in ("import", "include", "redefine"))
 
-EnvelopeKind = Literal["msghead", "apprec"]
+EnvelopeKind = Literal["msghead", "message", "apprec"]
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaFile:
-    """One schema of the catalogue: the file that serves a namespace."""
+    """One schema of the catalogue: the file that serves a namespace, ours or that of a pack."""
 
     file: str
     namespace: str
-    title: str
-    version: str
+    title: str = ""
+    version: str = ""
+    pack: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,9 @@ class MessageKind:
     """One message type in one version, as the catalogue names it.
 
     `type` is the 8279 code; `payload` the payload's root, and after a slash the child that decides where one root
-    serves several types; `apprec` the AppRec version that answers it, empty when nothing does; `statuses` the codes of
-    list 7309 that it may carry.
+    serves several types; `envelope` is msghead where the payload lies in a MsgHead, message where its own root Message
+    says what MsgHead would; `apprec` the AppRec version that answers it, empty when nothing does; `statuses` the codes
+    of list 7309 that it may carry.
     """
 
     type: str
@@ -66,17 +73,27 @@ class MessageKind:
 class Catalogue:
     """The message types that are taken, and the schemas that they follow."""
 
-    def __init__(self, folder: Path, schemas: tuple[SchemaFile, ...], kinds: tuple[MessageKind, ...]) -> None:
-        self._folder = folder.resolve()
-        self._sources = {schema.file: _source(folder, schema.file) for schema in schemas}
+    def __init__(
+        self,
+        schemas: tuple[SchemaFile, ...],
+        kinds: tuple[MessageKind, ...],
+        sources: Mapping[str, Element],
+        folder: Path | None = None,
+    ) -> None:
         self.schemas = schemas
         self.kinds = kinds
-        self._require_own_imports()
+        self._sources = sources
+        self._folder = folder
 
     @classmethod
-    def load(cls) -> Catalogue:
-        """Read the shipped catalogue and compile it; raises ConfigurationError naming the file at fault."""
-        return cls.read(Path(str(files("schemas"))))
+    def load(cls, packs: Path | None = None) -> Catalogue:
+        """Read the shipped catalogue and compile it, with the packs in a folder that were chosen to judge.
+
+        Raises ConfigurationError naming the file at fault.
+        """
+        own = cls.read(Path(str(files("schemas"))))
+        judges = Shelf(packs).judges() if packs else {}
+        return own.judged_by(judges) if judges else own
 
     @classmethod
     def read(cls, folder: Path) -> Catalogue:
@@ -87,7 +104,23 @@ class Catalogue:
             kinds = tuple(_kind(entry) for entry in content["message"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(f"schemas/catalogue.toml cannot be used: {error}") from error
-        catalogue = cls(folder, schemas, kinds)
+        sources = {schema.file: _source(folder, schema.file) for schema in schemas}
+        _require_own_imports(folder.resolve(), sources)
+        catalogue = cls(schemas, kinds, sources, folder.resolve())
+        catalogue.compile()
+        return catalogue
+
+    def judged_by(self, judges: Mapping[str, Pack]) -> Catalogue:
+        """Let packs judge some namespaces instead of ours; raises ConfigurationError when all do not compile as one."""
+        known = {schema.namespace: schema for schema in self.schemas}
+        mixed = mix(judges, {name: (one.file, self._sources[one.file]) for name, one in known.items()})
+        schemas = tuple(
+            replace(known.get(namespace) or SchemaFile(file, namespace), file=file, pack=pack)
+            for namespace, (file, pack) in mixed.served.items()
+        )
+        catalogue = Catalogue(schemas, self.kinds, mixed.sources)
+        with catalogue.driver() as driver:
+            require_bounded(driver)
         catalogue.compile()
         return catalogue
 
@@ -98,7 +131,8 @@ class Catalogue:
         because the resolver in force is then one for all threads, and what is not found is skipped with a mere warning.
         """
         try:
-            schema = etree.XMLSchema(etree.fromstring(self._driver, _parser()))
+            with self.driver() as driver:
+                schema = etree.XMLSchema(etree.fromstring(driver, _parser()))
         except etree.LxmlError as error:
             raise ConfigurationError(self._complaint(cast("Any", error).error_log)) from error
         warnings = [*cast("Any", schema).error_log]
@@ -120,38 +154,49 @@ class Catalogue:
         """Every name and value that the schemas themselves spell: what may be said aloud about a document."""
         return Vocabulary.of(self._sources.values())
 
-    @cached_property
-    def _driver(self) -> bytes:
-        """The schema that imports every namespace with its place, so that all are compiled as one."""
-        imports = "".join(
-            f"<xs:import namespace={quoteattr(schema.namespace)}"
-            f" schemaLocation={quoteattr((self._folder / schema.file).as_uri())}/>"
-            for schema in self.schemas
-        )
-        return f'<xs:schema xmlns:xs="{XML_SCHEMA}">{imports}</xs:schema>'.encode()
+    @contextmanager
+    def driver(self) -> Iterator[bytes]:
+        """Give the schema that imports every namespace with its place, so that all are compiled as one.
 
-    def _require_own_imports(self) -> None:
-        """Let a schema import only what the catalogue names: nothing from the network, nothing from elsewhere."""
-        own = {self._folder / name for name in self._sources}
-        for name, root in self._sources.items():
-            for node in root.iter(*_REFERENCES):
-                location = node.get("schemaLocation")
-                if location and (self._folder / name).parent.joinpath(location).resolve() not in own:
-                    place = f"schemas/{name} line {node.sourceline}"
-                    raise ConfigurationError(f"{place} refers to a schema that schemas/catalogue.toml does not name")
+        The places hold as long as the context: what is of several hands is written to a folder for it.
+        """
+        with nullcontext(self._folder) if self._folder else written(self._sources) as folder:
+            imports = "".join(
+                f"<xs:import namespace={quoteattr(schema.namespace)}"
+                f" schemaLocation={quoteattr((folder / schema.file).as_uri())}/>"
+                for schema in self.schemas
+            )
+            yield f'<xs:schema xmlns:xs="{XML_SCHEMA}">{imports}</xs:schema>'.encode()
 
     def _complaint(self, log: Iterable[Any]) -> str:
-        """Say which schema does not compile; what libxml2 says of our own schemas may be quoted."""
+        """Say which schema does not compile; what libxml2 says of a schema may be quoted."""
         for entry in log:
-            for name in self._sources:
-                if str(entry.filename).endswith((self._folder / name).as_posix()):
-                    return f"schemas/{name} line {entry.line} does not compile: {entry.message}"
-        return "The schemas named in schemas/catalogue.toml do not compile: " + "; ".join(e.message for e in log)
+            file = unquote(str(entry.filename))
+            if names := [name for name in self._sources if file.endswith(f"/{name}")]:
+                return f"{_told(max(names, key=len), entry.line)} does not compile: {entry.message}"
+        return "The schemas do not compile together: " + "; ".join(str(entry.message) for entry in log)
+
+
+def _require_own_imports(folder: Path, sources: Mapping[str, Element]) -> None:
+    """Let a schema import only what the catalogue names: nothing from the network, nothing from elsewhere."""
+    own = {folder / name for name in sources}
+    for name, root in sources.items():
+        for node in root.iter(*_REFERENCES):
+            location = node.get("schemaLocation")
+            if location and (folder / name).parent.joinpath(location).resolve() not in own:
+                place = f"schemas/{name} line {node.sourceline}"
+                raise ConfigurationError(f"{place} refers to a schema that schemas/catalogue.toml does not name")
+
+
+def _told(name: str, line: int) -> str:
+    """Name a schema by its place among ours, or by its pack; a pack's lines are counted otherwise when laid out."""
+    folder, _, inside = name.partition("/")
+    return "The schema pack {}: {}".format(*inside.split("/", 1)) if folder == PACKS else f"schemas/{name} line {line}"
 
 
 def _kind(entry: Mapping[str, Any]) -> MessageKind:
-    if entry["envelope"] not in ("msghead", "apprec"):
-        raise ValueError(f"envelope of {entry['type']} must be msghead or apprec")
+    if entry["envelope"] not in get_args(EnvelopeKind):
+        raise ValueError(f"envelope of {entry['type']} must be {' or '.join(get_args(EnvelopeKind))}")
     return MessageKind(**{**entry, "statuses": tuple(entry["statuses"])})
 
 

@@ -25,7 +25,8 @@ _TAIL_SET = re.compile(r"is not an element of the set \{([^{}]*)\}\.?$")
 _TAIL_NUMBER = re.compile(r"'(\d{1,9})'\.?$")
 _QUOTED = re.compile(r"'([^']*)'")
 
-_MOST_EXPECTED = 10
+MOST_EXPECTED = 10
+"""So many elements libxml2 lists at most."""
 _LONGEST_ENDING = 4_000
 """Characters at the end of libxml2's sentence, where it says what was expected."""
 _OID_PATTERNS = (r"\d+(\.\d+)*", r"(\d+\.?)*\d+")
@@ -39,7 +40,7 @@ MOST_DESCRIBED = 4 * MOST_FAULTS
 
 def describe(errors: Sequence[Any], root: Element, vocabulary: Vocabulary) -> tuple[Fault, ...]:
     """Turn the first of libxml2's schema errors (lxml's log entries) into faults, each told once."""
-    return tuple(dict.fromkeys(_Error(error, root, vocabulary).fault() for error in errors[:MOST_DESCRIBED]))
+    return tuple(dict.fromkeys(SchemaError(error, root, vocabulary).fault() for error in errors[:MOST_DESCRIBED]))
 
 
 def at_most(faults: tuple[Fault, ...], *, untold: int = 0) -> tuple[Fault, ...]:
@@ -51,7 +52,7 @@ def at_most(faults: tuple[Fault, ...], *, untold: int = 0) -> tuple[Fault, ...]:
     return (*told, Fault(faults[MOST_FAULTS - 1].code, f"There are {more} more faults."))
 
 
-class _Error:
+class SchemaError:
     """One schema error, with the element that it is about."""
 
     def __init__(self, error: Any, root: Element, vocabulary: Vocabulary) -> None:
@@ -88,10 +89,13 @@ class _Error:
 
     def expected(self) -> list[str]:
         """Tell which elements the schema would take instead, by qualified name; only names that schemas spell."""
-        found = _EXPECTED.search(self.ending)
-        listed = dict.fromkeys(part.strip() for part in found[1].split(",")) if found else ()
-        known = self.vocabulary
+        known, listed = self.vocabulary, dict.fromkeys(self.listed())
         return [tag for tag in listed if local(tag) in known.elements and namespace_of(tag) in {"", *known.namespaces}]
+
+    def listed(self) -> list[str]:
+        """Read the elements that libxml2 lists."""
+        found = _EXPECTED.search(self.ending)
+        return [part.strip() for part in found[1].split(",")] if found else []
 
     def says(self, phrase: str) -> bool:
         """Tell whether libxml2's own words begin so, after the names of element and attribute."""
@@ -165,11 +169,11 @@ def _prefixed(element: Element) -> str:
 # The words, by the number of libxml2's error.
 
 
-def _generic(error: _Error) -> str:
+def _generic(error: SchemaError) -> str:
     return f"{error.subject} is not as the schema wants it."
 
 
-def _content(error: _Error) -> str:
+def _content(error: SchemaError) -> str:
     expected = error.expected()
     wanted = _any_of(list(dict.fromkeys(local(tag) for tag in expected)))
     if error.says("Missing child element(s)."):
@@ -184,44 +188,44 @@ def _content(error: _Error) -> str:
 
 def _any_of(words: list[str]) -> str:
     """List some alternatives; libxml2 itself names no more than ten."""
-    if len(words) == _MOST_EXPECTED:
+    if len(words) == MOST_EXPECTED:
         words = [*words, "another"]
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
-def _value(error: _Error) -> str:
+def _value(error: SchemaError) -> str:
     expected = error.expected_type()
     return f"{error.subject} must be {expected}." if expected else _generic(error)
 
 
-def _pattern(error: _Error) -> str:
+def _pattern(error: SchemaError) -> str:
     pattern = error.prescribed()
     if pattern in _OID_PATTERNS:
         return f"{error.subject} must be an OID: digits and points, such as 2.16.578.1.12.4.1.1.9051."
     return f"{error.subject} must follow the pattern {pattern}." if pattern else _generic(error)
 
 
-def _enumeration(error: _Error) -> str:
+def _enumeration(error: SchemaError) -> str:
     allowed = error.allowed()
     return f"{error.subject} must be {_any_of(allowed)}." if allowed else _generic(error)
 
 
-def _length(error: _Error) -> str:
+def _length(error: SchemaError) -> str:
     number = error.number_at_end()
     return f"{error.subject} is longer or shorter than the schema allows{f': {number}' if number else ''}."
 
 
-def _fixed(error: _Error) -> str:
+def _fixed(error: SchemaError) -> str:
     value = error.prescribed()
     return f'{error.subject} must be exactly "{value}".' if value else _generic(error)
 
 
-def _attribute_not_allowed(error: _Error) -> str:
+def _attribute_not_allowed(error: SchemaError) -> str:
     which = "An unknown attribute" if error.attribute in ("", "*") else f"The attribute {error.attribute}"
     return f"{which} is not allowed on {_lower(error.name)}."
 
 
-def _attribute_missing(error: _Error) -> str:
+def _attribute_missing(error: SchemaError) -> str:
     found = re.search(r"The attribute '([^']*)' is required but missing\.$", error.ending)
     name = local(found[1]) if found else ""
     if name not in error.vocabulary.attributes:
@@ -229,31 +233,31 @@ def _attribute_missing(error: _Error) -> str:
     return f"The attribute {name} is missing on {_lower(error.name)}."
 
 
-def _empty_only(error: _Error) -> str:
+def _empty_only(error: SchemaError) -> str:
     return f"{error.name} must be empty; what it says stands in its attributes."
 
 
-def _text_only(error: _Error) -> str:
+def _text_only(error: SchemaError) -> str:
     return f"{error.name} must hold text only, and no elements."
 
 
-def _elements_only(error: _Error) -> str:
+def _elements_only(error: SchemaError) -> str:
     return f"{error.name} must hold elements only: text stands between or instead of them."
 
 
-def _not_declared(error: _Error) -> str:
+def _not_declared(error: SchemaError) -> str:
     return f"{error.name}, in this namespace, is no element that the schemas know here."
 
 
-def _type_unusable(error: _Error) -> str:
+def _type_unusable(error: SchemaError) -> str:
     return f"{error.name} names a type (xsi:type) that cannot be used here."
 
 
-def _nil(error: _Error) -> str:
+def _nil(error: SchemaError) -> str:
     return f"{error.name} may not be nil (xsi:nil); leave it out, or fill it in."
 
 
-def _identity(error: _Error) -> str:
+def _identity(error: SchemaError) -> str:
     return f"{error.name} repeats or refers to an identifier in a way that the schema does not allow."
 
 
@@ -261,7 +265,7 @@ def _lower(name: str) -> str:
     return name[0].lower() + name[1:] if name.startswith("An ") else name
 
 
-_WORDS: dict[int, Callable[[_Error], str]] = {
+_WORDS: dict[int, Callable[[SchemaError], str]] = {
     ErrorTypes.SCHEMAV_ELEMENT_CONTENT: _content,
     ErrorTypes.SCHEMAV_CVC_DATATYPE_VALID_1_2_1: _value,
     ErrorTypes.SCHEMAV_CVC_DATATYPE_VALID_1_2_2: _value,

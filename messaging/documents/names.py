@@ -8,7 +8,15 @@ MSGHEAD = "http://www.kith.no/xmlstds/msghead/2006-05-24"
 APPREC_1_0 = "http://www.kith.no/xmlstds/apprec/2004-11-21"
 APPREC_1_1 = "http://www.kith.no/xmlstds/apprec/2012-02-15"
 
+EPIKRISE_1_1 = "http://www.kith.no/xmlstds/epikrise/2006-09-23"
+EPIKRISE_1_2 = "http://www.kith.no/xmlstds/epikrise/2012-02-15"
+HENVISNING_1_0 = "http://www.kith.no/xmlstds/henvisning/2005-07-08"
+HENVISNING_1_1 = "http://www.kith.no/xmlstds/henvisning/2012-02-15"
+"""Their root is Message, without MsgHead."""
+
 XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
+XMLDSIG = "http://www.w3.org/2000/09/xmldsig#"
+"""Signatures (W3C XML Signature)."""
 
 
 def qualified(namespace: str, name: str) -> str:
@@ -52,8 +60,10 @@ TYPE_ID = qualified(MSGHEAD, "TypeId")
 DOCUMENT = qualified(MSGHEAD, "Document")
 REF_DOC = qualified(MSGHEAD, "RefDoc")
 CONTENT = qualified(MSGHEAD, "Content")
+BASE64_CONTAINER = "{http://www.kith.no/xmlstds/base64container}Base64Container"
 
 # The same element has another namespace in each version of the payload's standard.
+FELLES_ADMINISTRATIVE_OPPLYSNINGER = "{*}FellesAdministrativeOpplysninger"
 INFORMASJON_OM_FORSENDELSEN = "{*}InformasjonOmForsendelsen"
 FORSENDELSESSTATUS = "{*}Forsendelsesstatus"
 SERV_TYPE = "{*}ServType"
@@ -63,6 +73,11 @@ V = "V"
 S = "S"
 DN = "DN"
 OT = "OT"
+U = "U"
+"""The unit of an amount (PQ)."""
+
+LIST_OIDS = "2.16.578.1.12.4.1.1."
+"""What the OID of every national code list begins with; the list's number follows."""
 
 HER = "HER"
 """The code of a HER-id in lists 9051 (organisations) and 8116 (persons)."""

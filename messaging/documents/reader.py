@@ -68,6 +68,7 @@ class Tree:
 
     root: Element
     encoding: str
+    declares_encoding: bool = True
 
 
 class _NothingOutside(etree.Resolver):
@@ -96,7 +97,11 @@ def read(content: bytes) -> Tree | Fault:
         return _fault(words_for(cast("Any", error).code), line=error.lineno, column=error.position[1])
     except (etree.LxmlError, OSError, ValueError):
         return _fault("The document is not well-formed XML.")
-    return _tree_fault(root) or (_large_tree_fault(root, content) if large else None) or Tree(root, encoding)
+    return (
+        _tree_fault(root)
+        or (_large_tree_fault(root, content) if large else None)
+        or Tree(root, encoding, _declares_encoding(content))
+    )
 
 
 def _fault(text: str, *, line: int | None = None, column: int | None = None) -> Fault:
@@ -119,6 +124,12 @@ def _encoding(content: bytes) -> str | Fault:
     if marked and declared == "iso-8859-1":
         return _fault("The document begins with the mark of UTF-8 (BOM), and declares another encoding.", line=1)
     return declared
+
+
+def _declares_encoding(content: bytes) -> bool:
+    """Tell whether a document that could be read says which encoding it is in."""
+    declaration = _DECLARATION.match(content, len(_UTF8_BOM) if content.startswith(_UTF8_BOM) else 0)
+    return declaration is not None and declaration[1] is not None
 
 
 def _declared_encoding(content: bytes, start: int) -> str | Fault:

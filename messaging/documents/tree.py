@@ -54,6 +54,16 @@ def line_of(element: Element) -> int | None:
     return cast("int | None", element.sourceline)
 
 
+def positions(element: Element) -> list[int]:
+    """Tell where an element stands: which child each element around it, and it itself, is; comments count."""
+    found: list[int] = []
+    parent = element.getparent()
+    while parent is not None:
+        found.append(parent.index(element))
+        element, parent = parent, parent.getparent()
+    return found[::-1]
+
+
 def path_of(element: Element, vocabulary: Vocabulary) -> str:
     """Write where an element stands: local names, with a position where siblings share the name.
 

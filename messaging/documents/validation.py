@@ -3,73 +3,126 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from lxml import etree
 
 from messaging.documents.catalogue import Catalogue, MessageKind
+from messaging.documents.codelists import CodeLists
 from messaging.documents.describe import MOST_DESCRIBED, at_most, describe
 from messaging.documents.document import Document
 from messaging.documents.envelope import envelope_of
-from messaging.documents.reader import Element, read
+from messaging.documents.norwegian import in_norwegian
+from messaging.documents.reader import Element, Tree, read
 from messaging.documents.rules import faults_of
 from messaging.documents.rules.kind import recognise
+from messaging.documents.survey import Surveyor
+from messaging.documents.vocabulary import Vocabulary
+from messaging.model.clock import Clock
 from messaging.model.faults import Fault, FaultCode
 from messaging.model.message import Envelope
+from messaging.model.rules import RuleName, RulePolicy, Severity
+
+Words = Callable[[Sequence[Any], Element, Vocabulary], tuple[Fault, ...]]
+"""A way to put schema errors (lxml's log entries) of a document into words."""
+
+
+_SOURCES: dict[FaultCode | RuleName, str] = {
+    FaultCode.T01: "XML 1.0; HISD 1165",
+    FaultCode.T02: "the schema (XSD) of the standard",
+    FaultCode.T10: "HIS 80415; list 8279",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is found of a document: its faults, at most MOST_FAULTS, and what could be read of it in spite of them."""
+    """What is found of a document, and what could be read of it in spite of that.
+
+    `faults` stop it; `warnings` do not, and have the name of their rule for a code. Of each at most MOST_FAULTS.
+    """
 
     faults: tuple[Fault, ...]
     envelope: Envelope | None = None
     kind: MessageKind | None = None
+    warnings: tuple[Fault, ...] = ()
 
     @property
     def accepted(self) -> bool:
-        """Whether the document has no fault."""
+        """Whether the document has no fault that stops it."""
         return not self.faults
 
 
 class Validator:
-    """Judges documents; may be called from any number of threads at once."""
+    """Judges documents; may be called from any number of threads at once.
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    `policy` says where rules are stricter or milder than they come, `codes` which code lists hold, and `clock` what
+    time it is; without a clock no rule asks for the time.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        policy: RulePolicy | None = None,
+        codes: CodeLists | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.catalogue = catalogue
+        self._policy = policy or RulePolicy()
+        self._codes = codes or CodeLists.shipped()
+        self._clock = clock
         self._idle: deque[etree.XMLSchema] = deque([catalogue.compile()])
         self._vocabulary = catalogue.vocabulary
+        self._surveyor = Surveyor(self._codes, self._vocabulary)
 
-    def judge(self, content: bytes, *, schema_only: bool = False) -> Verdict:
+    def judge(self, content: bytes, *, schema_only: bool = False, words: Words = describe) -> Verdict:
         """Find every fault of a document; never raises for what the document holds.
 
         With `schema_only` the verdict is that of the schemas alone: any global element may be the root, and no rule
-        is held.
+        is held. `words` tells what the schemas find wrong.
         """
         tree = read(content)
         if isinstance(tree, Fault):
-            return Verdict((tree,))
+            return Verdict((_told(tree),))
         recognised = recognise(tree.root, self.catalogue)
         envelope = envelope_of(tree.root, recognised.kind)
         faults: tuple[Fault, ...] = ()
         untold = 0
         if schema_only or recognised.in_schema:
-            faults, untold = self._schema_faults(tree.root)
+            faults, untold = self._schema_faults(tree.root, words)
+        warnings: tuple[Fault, ...] = ()
         if not schema_only:
-            faults = recognised.faults + faults
-            if envelope is not None:
-                faults += faults_of(Document(tree.root, envelope, self._vocabulary))
-        return Verdict(at_most(_in_order(faults), untold=untold), envelope, recognised.kind)
+            found = self._rule_faults(tree, envelope, recognised.kind)
+            faults = recognised.faults + faults + tuple(one for one in found if one.severity is Severity.REJECT)
+            warnings = tuple(one for one in found if one.severity is Severity.WARN)
+        told = tuple(map(_told, at_most(_in_order(faults), untold=untold)))
+        return Verdict(told, envelope, recognised.kind, at_most(_in_order(warnings)))
 
     def kind_of(self, content: bytes) -> MessageKind | None:
         """Tell what kind of message a document is; None when it cannot be read or is no kind that is taken."""
         tree = read(content)
         return None if isinstance(tree, Fault) else recognise(tree.root, self.catalogue).kind
 
-    def _schema_faults(self, root: Element) -> tuple[tuple[Fault, ...], int]:
+    def _rule_faults(self, tree: Tree, envelope: Envelope | None, kind: MessageKind | None) -> tuple[Fault, ...]:
+        if envelope is None:
+            return ()
+        now = self._clock() if self._clock else None
+        document = Document(
+            tree.root,
+            envelope,
+            self._vocabulary,
+            kind,
+            self._codes,
+            self._surveyor,
+            now=now,
+            declares_encoding=tree.declares_encoding,
+        )
+        return faults_of(document, self._policy)
+
+    def _schema_faults(self, root: Element, words: Words) -> tuple[tuple[Fault, ...], int]:
         """Hold a document against the schemas: the faults, and how many errors more there are than were described."""
         with self._schema() as schema:
             try:
@@ -79,7 +132,7 @@ class Validator:
             except etree.XMLSchemaValidateError:
                 text = "The document asks more of the schema check than it gives to one document."
                 return (Fault(FaultCode.T02, text),), 0
-        return describe(errors, root, self._vocabulary), max(0, len(errors) - MOST_DESCRIBED)
+        return words(errors, root, self._vocabulary), max(0, len(errors) - MOST_DESCRIBED)
 
     @contextmanager
     def _schema(self) -> Iterator[etree.XMLSchema]:
@@ -95,6 +148,13 @@ class Validator:
             yield schema
         finally:
             self._idle.append(schema)
+
+
+def _told(fault: Fault) -> Fault:
+    """Add the Norwegian words and the source to what form, kind and schema found; a rule brings its own."""
+    if fault.norwegian:
+        return fault
+    return replace(fault, norwegian=in_norwegian(fault.text), source=_SOURCES.get(fault.code, fault.source))
 
 
 def _in_order(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 from messaging.model.audit import AuditEvent
 from messaging.model.clock import instant_of
+from messaging.model.faults import Fault
 from messaging.model.lifecycle import OWNER, State
 from messaging.model.message import Envelope, Receiver
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client, Party
 from messaging.model.routes import MAILBOX, Routes
+from messaging.store.acceptance import Acceptance, Settlement
 from messaging.store.audit import Line
-from messaging.store.committer import Acceptance, Settlement
 from messaging.store.notifications import Notice
 from messaging.store.payloads import pack
 
@@ -26,7 +27,7 @@ from messaging.store.payloads import pack
 class Intake:
     """Everything that is known of a document when it is decided about.
 
-    `answers` is the id of the message that an AppRec answers, when that message is here.
+    `answers` is the id of the message that an AppRec answers, when that message is here. `warnings` stop nothing.
     """
 
     content: bytes
@@ -38,6 +39,7 @@ class Intake:
     source_system: str
     at: datetime
     answers: UUID | None = None
+    warnings: Sequence[Fault] = ()
 
     @property
     def sender(self) -> int:
@@ -66,6 +68,15 @@ def decide(intake: Intake, routes: Routes, *, receipt_within: timedelta, collect
     )
 
 
+def kept(fault: Fault) -> dict[str, Any]:
+    """Write a fault or a warning as it is kept."""
+    return {**asdict(fault), "code": fault.code.value}
+
+
+def _warned(warnings: Sequence[Fault]) -> dict[str, Any]:
+    return {"warnings": sorted({warning.code.value for warning in warnings})} if warnings else {}
+
+
 def _message(intake: Intake, message_id: UUID) -> dict[str, Any]:
     envelope = intake.envelope
     return {
@@ -82,6 +93,8 @@ def _message(intake: Intake, message_id: UUID) -> dict[str, Any]:
         "gen_instant": instant_of(envelope.gen_date),
         "conversation_id": envelope.conversation_id[:200] if envelope.conversation_id else None,
         "parent_id": envelope.parent_id[:200] if envelope.parent_id else None,
+        "link": envelope.link[:200] if envelope.link else None,
+        "warnings": [kept(warning) for warning in intake.warnings],
         "size": len(intake.content),
         "door": intake.door,
         "client_id": intake.actor.id,
@@ -145,6 +158,7 @@ def _lines(intake: Intake, message_id: UUID, deliveries: Sequence[dict[str, Any]
         "version": envelope.version,
         "size": len(intake.content),
         "source_system": intake.source_system[:200],
+        **_warned(intake.warnings),
     }
     lines = [Line(at, AuditEvent.MESSAGE_RECEIVED, actor, message_id, her_id=intake.sender, detail=received)]
     for row in deliveries:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from messaging.documents import Validator
+from messaging.documents import Explainer, Validator
+from messaging.flow.anchors import Anchor
 from messaging.model.clock import Clock
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
+from messaging.signing import SigningKey
 from messaging.spi import Adapter
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
@@ -27,6 +29,7 @@ class Terms:
     disk_reserve: int = 1 << 30
     refusals_kept: timedelta = timedelta(days=30)
     receipt_within: timedelta = timedelta(hours=96)
+    receipt_within_by_type: Mapping[str, timedelta] = field(default_factory=dict)
     collected_within: timedelta = timedelta(hours=24)
     lease: timedelta = timedelta(seconds=60)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -34,6 +37,7 @@ class Terms:
     circuit_pause: timedelta = timedelta(seconds=30)
     route_concurrency: int = 8
     heartbeat: timedelta = timedelta(seconds=15)
+    seal_every: timedelta = timedelta(seconds=1)
     software_name: str = "Samhandling"
     software_version: str = ""
 
@@ -48,6 +52,7 @@ class Exchange:
     committer: Committer
     wakeups: Wakeups
     validator: Validator
+    explainer: Explainer
     routes: Routes
     adapters: Mapping[str, Adapter]
     speaks_for: Mapping[str, frozenset[int]]
@@ -56,3 +61,7 @@ class Exchange:
     """The secret that keys the hashes of API keys."""
     terms: Terms = field(default_factory=Terms)
     data_folder: Path | None = None
+    audit_key: SigningKey | None = None
+    """Signs the seals over the audit log."""
+    anchors: tuple[Anchor, ...] = ()
+    """Where seals are written outside the database."""

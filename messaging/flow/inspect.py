@@ -7,17 +7,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from messaging.errors import Forbidden, NotFound
+from messaging.errors import Forbidden, InvalidRequest, NotFound
+from messaging.flow import refuse
 from messaging.flow.exchange import Exchange
 from messaging.flow.receive import require_room
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
-from messaging.store import audit, deliveries, messages, parties
+from messaging.model.succession import Succession, among
+from messaging.spi import Parcel
+from messaging.store import audit, deliveries, messages, parties, succession
 from messaging.store.messages import Search as Search  # noqa: PLC0414 - the doors ask for it here
+from messaging.store.session import ReadTx
 
 Before = tuple[datetime, UUID]
 """Where a page ended: the time and the id of its last row."""
+
+_LONGEST_REASON = 500
+
+_LONGEST_CONVERSATION = 1000
+"""So many messages of one are told; a stay has some tens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,59 @@ class Story:
     timeline: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages that belong together, by GenDate; `complete` is False when there are more than are told."""
+
+    messages: list[dict[str, Any]]
+    complete: bool
+
+
 async def search(exchange: Exchange, actor: Client, wanted: Search) -> list[dict[str, Any]]:
     """List messages, newest first, each with its deliveries: all of them for an operator, its own for a party."""
-    theirs = wanted if actor.is_operator else replace(wanted, her_ids=actor.her_ids)
     async with exchange.database.read() as tx:
-        return await messages.search(tx, theirs)
+        rows = await messages.search(tx, replace(wanted, her_ids=_seen_by(actor)))
+        return await _with_succession(tx, rows, actor)
+
+
+async def conversation(exchange: Exchange, actor: Client, any_id: str) -> Conversation:
+    """Read a whole stay by its conversation id, or by any id of one of its messages; a party sees its own messages.
+
+    Raises NotFound alike where there is nothing and where nothing of it is the caller's.
+    """
+    async with exchange.database.read() as tx:
+        rows = await messages.conversation(tx, any_id, her_ids=_seen_by(actor), limit=_LONGEST_CONVERSATION + 1)
+        if not rows:
+            raise NotFound("There is no such conversation, or it is not yours to see.")
+        told = await _with_succession(tx, rows[:_LONGEST_CONVERSATION], actor)
+    return Conversation(told, len(rows) <= _LONGEST_CONVERSATION)
+
+
+async def succession_of(exchange: Exchange, actor: Client, message_id: UUID) -> Succession:
+    """Tell what has changed or cancelled a message, and what it changes or cancels itself, as far as is the caller's.
+
+    Raises NotFound alike for no message and for somebody else's.
+    """
+    async with exchange.database.read() as tx:
+        authorise(actor, Action.READ, Resource(await messages.parties_of(tx, message_id)))
+        row = await messages.get(tx, message_id)
+        (told,) = await _with_succession(tx, [row] if row else [], actor)
+    return Succession(told["superseded_by"], tuple(told["supersedes"]))
+
+
+def _seen_by(actor: Client) -> frozenset[int] | None:
+    return None if actor.is_operator else actor.her_ids
+
+
+async def _with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client) -> list[dict[str, Any]]:
+    """Add what became of each message: `superseded_by` and `supersedes`, by the ids of messages that the actor sees."""
+    found = await succession.families(tx, rows, seen_by=_seen_by(actor))
+    told = []
+    for row in rows:
+        key = succession.key_of(row)
+        became = among(row["id"], found.get(key, ()) if key else ())
+        told.append({**row, "superseded_by": became.superseded_by, "supersedes": list(became.supersedes)})
+    return told
 
 
 async def story(exchange: Exchange, actor: Client, message_id: UUID) -> Story:
@@ -47,7 +104,27 @@ async def story(exchange: Exchange, actor: Client, message_id: UUID) -> Story:
         authorise(actor, Action.READ, Resource(between))
         delivered = await deliveries.of_message(tx, message_id)
         attempts = await deliveries.attempts_of(tx, [delivery["id"] for delivery in delivered])
-        return Story(row, delivered, attempts, await audit.of_message(tx, message_id))
+        (told,) = await _with_succession(tx, [row], actor)
+        return Story(told, delivered, attempts, await audit.of_message(tx, message_id))
+
+
+async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID, *, reason: str, door: str) -> bytes:
+    """Read a message's document as an operator: never without a reason, and the access is recorded before it is given.
+
+    Raises InvalidRequest without a reason, and NotFound where there is no document (any more).
+    """
+    authorise(actor, Action.OPERATE, Resource())
+    if not reason.strip():
+        raise InvalidRequest("Say why the document is read; the reason is kept in the audit log.")
+    async with exchange.database.read() as tx:
+        content = await messages.content(tx, message_id)
+    if content is None:
+        raise NotFound("There is no such message, or its document is no longer kept.")
+    detail = {"reason": reason.strip()[:_LONGEST_REASON], "door": door}
+    line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, message_id, detail=detail)
+    async with exchange.database.write() as tx:
+        await audit.write(tx, line)
+    return content
 
 
 async def refused(
@@ -76,6 +153,11 @@ async def refused_document(exchange: Exchange, actor: Client, refusal_id: UUID, 
         await audit.write(tx, line)
     content: bytes = row["content"]
     return content
+
+
+async def refused_receipts(exchange: Exchange, actor: Client, refusal_id: UUID) -> tuple[Parcel, ...]:
+    """Write the negative AppRecs that say what was wrong with a refused document: one for each receiver of ours."""
+    return await refuse.offer(exchange, await _refusal(exchange, actor, refusal_id))
 
 
 async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[str, Any]:

@@ -3,57 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 
 from messaging.documents import Verdict
-from messaging.errors import Conflict, Forbidden, InvalidRequest, Locked, Refused, StorageFull
+from messaging.errors import Conflict, Forbidden, InvalidRequest, Locked, StorageFull
 from messaging.flow.decide import Intake, decide
 from messaging.flow.exchange import Exchange
+from messaging.flow.handed import Announced as Announced  # noqa: PLC0414 - the doors ask for it here
+from messaging.flow.handed import Handed as Handed  # noqa: PLC0414
+from messaging.flow.refuse import refuse
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.faults import Fault, FaultCode
 from messaging.model.message import Envelope, Receiver
-from messaging.model.notification import NotificationType
 from messaging.model.party import Client, Party
 from messaging.model.routes import MAILBOX
-from messaging.store import audit, messages, notifications, wakeups
-from messaging.store.committer import Acceptance, Committed, Standing
-from messaging.store.payloads import pack
+from messaging.store import audit, messages, wakeups
+from messaging.store.acceptance import Acceptance
+from messaging.store.committer import Committed, Standing
 
 APPREC_ON_APPREC = 1100
 APPREC_SENDER_IS_NO_RECEIVER = 1102
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """What a caller says about a document beside it; it must agree with the document."""
-
-    sender_her_id: int
-    receiver_her_ids: frozenset[int]
-    type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """A document as it is handed in: its bytes, the door, the system; `only_to` narrows the receivers."""
-
-    content: bytes
-    door: str
-    source_system: str = ""
-    announced: Announced | None = None
-    only_to: frozenset[int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Taken:
-    """The durable answer: the message's id, and whether it was given before.
+    """The durable answer: the message's id, whether it was given before, and what was found that stops nothing.
 
+    `warnings` have code, text, line and path, and are as they were when the message was taken in.
     `ignored_apprec`: the document is a second AppRec for the same message; the first one, whose id this is, stands.
     """
 
@@ -62,6 +45,7 @@ class Taken:
     envelope: Envelope
     replayed: bool = False
     ignored_apprec: bool = False
+    warnings: tuple[dict[str, Any], ...] = ()
 
 
 async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
@@ -74,7 +58,7 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
     verdict = await judge(exchange, handed.content)
     envelope = verdict.envelope
     if verdict.faults or envelope is None:
-        raise await _refuse(exchange, actor, handed, envelope, verdict.faults)
+        raise await refuse(exchange, actor, handed, envelope, verdict.faults)
     if handed.announced is not None:
         _compare(handed.announced, envelope)
     receivers = _narrowed(envelope, handed.only_to)
@@ -82,7 +66,7 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
     await _authorise_sender(exchange, actor, handed, envelope, known)
     unwelcome = _unwelcome(envelope, receivers, known)
     if unwelcome:
-        raise await _refuse(exchange, actor, handed, envelope, unwelcome, told=_refusing(envelope, receivers, known))
+        raise await refuse(exchange, actor, handed, envelope, unwelcome, told=_refusing(envelope, receivers, known))
     intake = Intake(
         content=handed.content,
         envelope=envelope,
@@ -93,6 +77,7 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
         source_system=handed.source_system,
         at=exchange.clock(),
         answers=await _answered(exchange, envelope),
+        warnings=verdict.warnings,
     )
     acceptance = await _decide(exchange, intake)
     committed = await exchange.committer.commit(acceptance)
@@ -189,63 +174,13 @@ def _refusing(envelope: Envelope, receivers: Sequence[Receiver], known: dict[int
     return [party.her_id for party in named if envelope.type in party.refused_types]
 
 
-async def _refuse(
-    exchange: Exchange,
-    actor: Client,
-    handed: Handed,
-    envelope: Envelope | None,
-    faults: Sequence[Fault],
-    *,
-    told: Sequence[int] = (),
-) -> Refused:
-    """Keep a refused document in the transport log, and nowhere else."""
-    now, refusal_id = exchange.clock(), uuid4()
-    form, packed = await asyncio.to_thread(pack, handed.content)
-    sender = envelope.sender.her_id if envelope else None
-    row = {
-        "id": refusal_id,
-        "received_at": now,
-        "expires_at": now + exchange.terms.refusals_kept,
-        "client_id": actor.id,
-        "door": handed.door,
-        "sender_her_id": sender,
-        "msg_id": envelope.msg_id[:200] if envelope else None,
-        "type": envelope.type[:60] if envelope else None,
-        "digest": hashlib.sha256(handed.content).digest(),
-        "size": len(handed.content),
-        "faults": [asdict(fault) for fault in faults],
-        "format": form,
-        "content": packed,
-    }
-    codes = sorted({fault.code.value for fault in faults})
-    detail = {"refusal": str(refusal_id), "codes": codes, "faults": len(faults), "door": handed.door}
-    line = audit.Line(now, AuditEvent.DOCUMENT_REFUSED, actor.id, her_id=sender, detail=detail)
-    async with exchange.database.write() as tx:
-        await messages.keep_refusal(tx, row)
-        await audit.write(tx, line)
-        await notifications.write(
-            tx,
-            now,
-            *(
-                notifications.Notice(her_id, NotificationType.REFUSED_MESSAGE, None, sender, ", ".join(codes))
-                for her_id in told
-            ),
-        )
-    exchange.wakeups.wake(wakeups.mailbox(her_id) for her_id in told)
-    return Refused(
-        f"The document was refused: {faults[0].sentence()}" if faults else "The document was refused.",
-        faults=faults,
-        refusal_id=str(refusal_id),
-    )
-
-
 async def _decide(exchange: Exchange, intake: Intake) -> Acceptance:
     terms = exchange.terms
     made = partial(
         decide,
         intake,
         exchange.routes,
-        receipt_within=terms.receipt_within,
+        receipt_within=terms.receipt_within_by_type.get(intake.envelope.type, terms.receipt_within),
         collected_within=terms.collected_within,
     )
     return made() if len(intake.content) < terms.judged_inline_below else await asyncio.to_thread(made)
@@ -273,6 +208,14 @@ async def _answered(exchange: Exchange, envelope: Envelope) -> UUID | None:
 
 
 def _answer(exchange: Exchange, committed: Committed, acceptance: Acceptance, envelope: Envelope) -> Taken:
+    taken = Taken(
+        committed.message_id,
+        committed.received_at,
+        envelope,
+        replayed=committed.standing is not Standing.KEPT,
+        ignored_apprec=committed.standing is Standing.ALREADY_ANSWERED,
+        warnings=committed.warnings,
+    )
     match committed.standing:
         case Standing.CONFLICTED:
             raise Conflict(
@@ -284,8 +227,4 @@ def _answer(exchange: Exchange, committed: Committed, acceptance: Acceptance, en
             keys |= {wakeups.mailbox(row["receiver_her_id"]) for row in acceptance.deliveries}
             keys |= {wakeups.route(row["route"]) for row in acceptance.deliveries if row["route"] != MAILBOX}
             exchange.wakeups.wake(keys)
-            return Taken(committed.message_id, committed.received_at, envelope)
-        case Standing.ALREADY_ANSWERED:
-            return Taken(committed.message_id, committed.received_at, envelope, replayed=True, ignored_apprec=True)
-        case _:
-            return Taken(committed.message_id, committed.received_at, envelope, replayed=True)
+    return taken

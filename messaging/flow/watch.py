@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 from typing import Any
 
 from messaging.errors import Unavailable
@@ -12,6 +13,7 @@ from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event, State
 from messaging.model.notification import NotificationType
 from messaging.store import audit, deliveries, messages, notifications, wakeups
+from messaging.store.session import WriteTx
 
 logger = logging.getLogger(__name__)
 
@@ -56,49 +58,39 @@ async def take_over(exchange: Exchange) -> int:
 async def raise_alarms(exchange: Exchange) -> int:
     """Raise one alarm for each deadline that has passed, and tell the sender when it is the AppRec's."""
     now = exchange.clock()
-    told = set()
     async with exchange.database.write() as tx:
+        late = await deliveries.late(tx, at=now, limit=_AT_A_TIME)
+        for row in late:
+            waits = row["state"] == State.WAITING.value
+            event = AuditEvent.UNCOLLECTED if waits else AuditEvent.UNDELIVERED
+            await _alarm(tx, event, row, at=now, due=row["due_at"])
+            due_at = row["receipt_due_at"] if waits else row["due_at"]
+            await deliveries.remember_alarm(tx, row["id"], alarmed_at=now, due_at=due_at)
         overdue = await deliveries.overdue(tx, at=now, limit=_AT_A_TIME)
         for row in overdue:
-            event, next_due = _alarm(row)
-            alarmed = None if next_due else now
-            await deliveries.set_next_deadline(tx, row["id"], due_at=next_due or row["due_at"], alarmed_at=alarmed)
-            await audit.write(
-                tx,
-                audit.Line(
-                    now,
-                    event,
-                    ACTOR,
-                    row["message_id"],
-                    row["id"],
-                    row["receiver_her_id"],
-                    {"due": row["due_at"].isoformat(), "state": row["state"]},
-                ),
-            )
-            if event is AuditEvent.APPREC_OVERDUE:
-                sender = row["sender_her_id"]
-                told.add(sender)
-                notice = notifications.Notice(
-                    sender,
-                    NotificationType.APPREC_UPDATED,
-                    row["message_id"],
-                    row["receiver_her_id"],
-                    "No AppRec came within the time that the standard allows.",
-                )
-                await notifications.write(tx, now, notice)
-            logger.warning("%s: delivery %s of message %s", event, row["id"], row["message_id"])
-    exchange.wakeups.wake(wakeups.mailbox(her_id) for her_id in told)
-    return len(overdue)
+            await _alarm(tx, AuditEvent.APPREC_OVERDUE, row, at=now, due=row["receipt_due_at"])
+            await deliveries.remember_alarm(tx, row["id"], overdue_at=now)
+        notices = [_missing(row) for row in overdue]
+        await notifications.write(tx, now, *notices)
+    exchange.wakeups.wake(wakeups.mailbox(notice.her_id) for notice in notices)
+    return max(len(late), len(overdue))
 
 
-def _alarm(row: dict[str, Any]) -> tuple[AuditEvent, Any]:
-    """Name the alarm that a passed deadline raises, and the deadline that runs next."""
-    if row["state"] == State.FAILED.value:
-        return AuditEvent.UNDELIVERED, None
-    last = row["receipt_due_at"]
-    if row["state"] == State.WAITING.value and last is not None and row["due_at"] < last:
-        return AuditEvent.UNCOLLECTED, last
-    return AuditEvent.APPREC_OVERDUE, None
+async def _alarm(tx: WriteTx, event: AuditEvent, row: dict[str, Any], *, at: datetime, due: datetime) -> None:
+    detail = {"due": due.isoformat(), "state": row["state"]}
+    line = audit.Line(at, event, ACTOR, row["message_id"], row["id"], row["receiver_her_id"], detail)
+    await audit.write(tx, line)
+    logger.warning("%s: delivery %s of message %s", event, row["id"], row["message_id"])
+
+
+def _missing(row: dict[str, Any]) -> notifications.Notice:
+    return notifications.Notice(
+        row["sender_her_id"],
+        NotificationType.APPREC_UPDATED,
+        row["message_id"],
+        row["receiver_her_id"],
+        "No AppRec came within the time that the standard allows.",
+    )
 
 
 async def purge(exchange: Exchange) -> int:

@@ -8,13 +8,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from messaging import spi
 from messaging.errors import CallerError, Conflict, Refused, Unavailable
-from messaging.flow import watch
+from messaging.flow import refuse, watch
+from messaging.flow.anchoring import Anchoring
 from messaging.flow.deliver import RouteWorker
 from messaging.flow.exchange import Exchange
-from messaging.flow.receive import Handed, receive
+from messaging.flow.handed import Handed
+from messaging.flow.receive import receive
+from messaging.flow.seal import Sealer
+from messaging.model.faults import Fault
 from messaging.model.party import Client
 from messaging.spi import Accepted, NotNow, Submission, Submit, Verdict
 
@@ -35,6 +40,7 @@ async def running(exchange: Exchange, *, deliver: bool = True, worker: str = "wo
     ]
     if deliver:
         work.append(("watch", partial(watch.run, exchange)))
+        work += _sealing(exchange)
         for name, adapter in exchange.adapters.items():
             work.append((f"route {name}", RouteWorker(exchange, name, adapter, actor=worker).run))
             work.append((f"inbound {name}", partial(_listen, exchange, name, adapter)))
@@ -45,6 +51,16 @@ async def running(exchange: Exchange, *, deliver: bool = True, worker: str = "wo
         for task in reversed(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _sealing(exchange: Exchange) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    if exchange.audit_key is None or not exchange.terms.seal_every:
+        return []
+    sealer = Sealer(exchange)
+    return [
+        ("sealer", sealer.run),
+        *((f"anchor {anchor.name}", Anchoring(sealer, anchor).run) for anchor in exchange.anchors),
+    ]
 
 
 async def _again_and_again(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -73,7 +89,7 @@ def submit_to(exchange: Exchange, instance: str) -> Submit:
         except Unavailable as error:
             return NotNow(str(error))
         except Refused as error:
-            return spi.Rejected(tuple(_told(fault) for fault in error.faults))
+            return await _rejected(exchange, actor, error, again=submission.again)
         except Conflict as error:
             return spi.Rejected(({"code": "E10", "text": str(error), "line": None, "path": None},))
         except CallerError as error:
@@ -83,5 +99,14 @@ def submit_to(exchange: Exchange, instance: str) -> Submit:
     return submit
 
 
-def _told(fault: Any) -> dict[str, Any]:
+async def _rejected(exchange: Exchange, actor: Client, error: Refused, *, again: bool) -> Verdict:
+    faults = tuple(_told(fault) for fault in error.faults if isinstance(fault, Fault))
+    try:
+        receipts = await refuse.answer(exchange, actor, UUID(error.refusal_id or ""), again=again)
+    except Unavailable as unavailable:
+        return NotNow(str(unavailable))
+    return spi.Rejected(faults, receipts)
+
+
+def _told(fault: Fault) -> dict[str, Any]:
     return {"code": fault.code.value, "text": fault.text, "line": fault.line, "path": fault.path}

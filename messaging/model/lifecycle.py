@@ -28,6 +28,8 @@ class State(StrEnum):
     """Given up after the last attempt; an operator resends or closes it."""
     CLOSED = "closed"
     """Closed by an operator with a reason. Final, but a late AppRec is still taken."""
+    SUPERSEDED = "superseded"
+    """Its change or cancellation was here before it, so it is kept and never handed over. Final."""
 
 
 class Event(StrEnum):
@@ -47,7 +49,9 @@ class Event(StrEnum):
     CLOSED = "closed"
 
 
-FINAL: frozenset[State] = frozenset({State.ACKNOWLEDGED, State.REJECTED, State.DELIVERED, State.CLOSED})
+FINAL: frozenset[State] = frozenset(
+    {State.ACKNOWLEDGED, State.REJECTED, State.DELIVERED, State.CLOSED, State.SUPERSEDED}
+)
 """Nothing more is waited for."""
 
 _OPEN = (State.PENDING, State.SENDING, State.SENT, State.WAITING, State.COLLECTED, State.FAILED, State.CLOSED)

@@ -27,6 +27,11 @@ class DispatchStatus(StrEnum):
     CHANGE = "M"
     CANCELLATION = "C"
 
+    @classmethod
+    def of_code(cls, code: str) -> DispatchStatus | None:
+        """Read a code of list 7309; None when it is none of the three."""
+        return next((status for status in cls if status.value == code), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -55,7 +60,9 @@ class Envelope:
     """What the exchange needs to know of a document, read from the document itself.
 
     `type` is the 8279 code, `version` the version of the payload's standard, `gen_date` the document's own text.
-    `conversation_id` is RefToConversation, or the message's own MsgId when it opens a conversation.
+    `conversation_id` is RefToConversation, or the message's own MsgId when it opens a conversation; without MsgHead it
+    is `link`.
+    `link` is the id that a message shares with those it changes or cancels (HISD 1154), None in a receipt.
     `receipt` is there only in an AppRec whose status is one of list 8258.
     """
 
@@ -71,6 +78,7 @@ class Envelope:
     parent_id: str | None = None
     processing_status: str = "P"
     receipt: Receipt | None = None
+    link: str | None = None
 
     @property
     def is_apprec(self) -> bool:

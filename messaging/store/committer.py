@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_, update
@@ -20,31 +21,11 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from messaging.errors import DatabaseUnavailable
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
-from messaging.model.receipt import Receipt, ReceiptStatus
-from messaging.store import audit, deliveries, notifications
+from messaging.model.receipt import ReceiptStatus
+from messaging.store import audit, deliveries, notifications, succession
 from messaging.store import tables as t
+from messaging.store.acceptance import Acceptance, Settlement
 from messaging.store.session import Database, WriteTx
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What an AppRec settles: the delivery of the original message to the receiver that answers."""
-
-    original_id: UUID
-    receiver_her_id: int
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """All that is written when one message is taken in: pure rows, decided before any transaction."""
-
-    message: t.Row
-    payload: t.Row
-    deliveries: tuple[t.Row, ...]
-    notices: tuple[notifications.Notice, ...]
-    lines: tuple[audit.Line, ...]
-    settlement: Settlement | None = None
 
 
 class Standing(StrEnum):
@@ -66,6 +47,8 @@ class Committed:
     message_id: UUID
     standing: Standing
     received_at: datetime
+    warnings: tuple[dict[str, Any], ...] = ()
+    """What the sender was told of it beside the acceptance, as it is kept with the message."""
 
 
 @dataclass(slots=True)
@@ -123,8 +106,9 @@ class Committer:
 
     async def _write(self, group: Sequence[Acceptance]) -> list[Committed]:
         async with self._database.write() as tx:
+            await succession.hold(tx, [acceptance.message for acceptance in group])
             kept = await _insert_messages(tx, group)
-            new = [acceptance for acceptance in group if acceptance.message["id"] in kept]
+            new = await succession.settle(tx, [a for a in group if a.message["id"] in kept])
             await _insert_rest(tx, new)
             for acceptance in new:
                 if acceptance.settlement is not None:
@@ -135,7 +119,8 @@ class Committer:
 
 
 def _kept(acceptance: Acceptance) -> Committed:
-    return Committed(acceptance.message["id"], Standing.KEPT, acceptance.message["received_at"])
+    row = acceptance.message
+    return Committed(row["id"], Standing.KEPT, row["received_at"], tuple(row["warnings"]))
 
 
 def _stopping() -> DatabaseUnavailable:
@@ -210,6 +195,7 @@ async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, C
         t.message.c.digest,
         t.message.c.answers_id,
         t.message.c.received_at,
+        t.message.c.warnings,
     )
     keys = [(a.message["sender_her_id"], a.message["msg_id"]) for a in repeated]
     query = select(*columns).where(tuple_(t.message.c.sender_her_id, t.message.c.msg_id).in_(keys))
@@ -223,13 +209,11 @@ async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, C
     for a in repeated:
         row = by_msg_id.get((a.message["sender_her_id"], a.message["msg_id"]))
         if row is not None:
-            same = row.digest == a.message["digest"]
-            found[a.message["id"]] = Committed(
-                row.id, Standing.REPLAYED if same else Standing.CONFLICTED, row.received_at
-            )
+            standing = Standing.REPLAYED if row.digest == a.message["digest"] else Standing.CONFLICTED
         else:
             row = by_answer[(a.message["answers_id"], a.message["sender_her_id"])]
-            found[a.message["id"]] = Committed(row.id, Standing.ALREADY_ANSWERED, row.received_at)
+            standing = Standing.ALREADY_ANSWERED
+        found[a.message["id"]] = Committed(row.id, standing, row.received_at, tuple(row.warnings))
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from messaging.model.lifecycle import FINAL, OWNER, Event, State, after
 from messaging.store import audit
@@ -201,30 +201,39 @@ async def lapsed_leases(tx: WriteTx, *, at: datetime, limit: int) -> list[Held]:
     return [_held(row) for row in (await tx.connection.execute(query)).mappings().all()]
 
 
+async def late(tx: WriteTx, *, at: datetime, limit: int) -> list[t.Row]:
+    """Read deliveries that nobody has collected in time or that were given up, and nobody has been alarmed about."""
+    waits = and_(t.delivery.c.state == State.WAITING.value, t.delivery.c.due_at < t.delivery.c.receipt_due_at)
+    given_up = t.delivery.c.state == State.FAILED.value
+    return await _with_sender(
+        tx,
+        [t.delivery.c.due_at < at, t.delivery.c.alarmed_at.is_(None), or_(waits, given_up)],
+        t.delivery.c.due_at,
+        limit,
+    )
+
+
 async def overdue(tx: WriteTx, *, at: datetime, limit: int) -> list[t.Row]:
-    """Read deliveries past their deadline that nobody has been alarmed about."""
+    """Read deliveries whose AppRec is missing, wherever they stand, and nobody has been alarmed about."""
+    missing = [t.delivery.c.receipt_due_at < at, t.delivery.c.overdue_at.is_(None), t.open_delivery]
+    return await _with_sender(tx, missing, t.delivery.c.receipt_due_at, limit)
+
+
+async def _with_sender(tx: WriteTx, conditions: list[Any], order: Any, limit: int) -> list[t.Row]:
     query = (
         select(t.delivery, t.message.c.sender_her_id)
         .join(t.message, t.message.c.id == t.delivery.c.message_id)
-        .where(
-            t.delivery.c.state.in_([State.SENT.value, State.WAITING.value, State.COLLECTED.value, State.FAILED.value]),
-            t.delivery.c.due_at < at,
-            t.delivery.c.alarmed_at.is_(None),
-        )
-        .order_by(t.delivery.c.due_at)
+        .where(*conditions)
+        .order_by(order)
         .limit(limit)
         .with_for_update(skip_locked=True, of=t.delivery)
     )
     return [dict(row) for row in (await tx.connection.execute(query)).mappings().all()]
 
 
-async def set_next_deadline(
-    tx: WriteTx, delivery_id: UUID, *, due_at: datetime | None, alarmed_at: datetime | None
-) -> None:
-    """Remember that an alarm was raised, and which deadline runs now; each deadline raises one."""
-    await tx.connection.execute(
-        update(t.delivery).where(t.delivery.c.id == delivery_id).values(due_at=due_at, alarmed_at=alarmed_at)
-    )
+async def remember_alarm(tx: WriteTx, delivery_id: UUID, **alarm: datetime | None) -> None:
+    """Write down when an alarm was raised (`alarmed_at`, or `overdue_at` for the AppRec), and what runs now."""
+    await tx.connection.execute(update(t.delivery).where(t.delivery.c.id == delivery_id).values(**alarm))
 
 
 async def due_routes(tx: ReadTx, *, at: datetime) -> list[str]:

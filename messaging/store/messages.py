@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, exists, or_, select, tuple_
+from sqlalchemy import Select, and_, delete, exists, func, or_, select, tuple_
 
+from messaging.model.lifecycle import State
 from messaging.model.message import APPREC
 from messaging.store import tables as t
 from messaging.store.payloads import unpack
@@ -77,6 +79,7 @@ async def inbox(tx: ReadTx, wanted: InboxQuery) -> list[t.Row]:
             t.delivery.c.receiver_her_id.in_(wanted.receivers),
             t.delivery.c.read_at.is_(None),
             t.delivery.c.route == "mailbox",
+            t.delivery.c.state != State.SUPERSEDED.value,
         )
         .order_by(*(column.desc() if wanted.descending else column.asc() for column in order))
         .limit(wanted.limit)
@@ -90,7 +93,10 @@ async def inbox(tx: ReadTx, wanted: InboxQuery) -> list[t.Row]:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What an operator, or a party among its own, looks for; `before` is the last row of the page before."""
+    """What an operator, or a party among its own, looks for; `before` is the last row of the page before.
+
+    `overdue_at` asks for what lacks an AppRec at that time that was due before it.
+    """
 
     her_ids: Collection[int] | None = None
     party: int | None = None
@@ -99,11 +105,13 @@ class Search:
     any_id: str | None = None
     received_from: datetime | None = None
     received_to: datetime | None = None
+    overdue_at: datetime | None = None
     before: tuple[datetime, UUID] | None = None
     limit: int = 50
 
 
-def _is_party(her_ids: Collection[int]) -> Any:
+def is_party(her_ids: Collection[int]) -> Any:
+    """Say in SQL that a message is from or to one of these parties."""
     receives = exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.receiver_her_id.in_(her_ids))
     return or_(t.message.c.sender_her_id.in_(her_ids), receives)
 
@@ -121,9 +129,9 @@ def _has_id(text: str) -> Any:
 def _matching(wanted: Search) -> Select[Any]:
     conditions: list[Any] = []
     if wanted.her_ids is not None:
-        conditions.append(_is_party(wanted.her_ids))
+        conditions.append(is_party(wanted.her_ids))
     if wanted.party is not None:
-        conditions.append(_is_party([wanted.party]))
+        conditions.append(is_party([wanted.party]))
     if wanted.type is not None:
         conditions.append(t.message.c.type == wanted.type)
     if wanted.state is not None:
@@ -134,15 +142,25 @@ def _matching(wanted: Search) -> Select[Any]:
         conditions.append(t.message.c.received_at >= wanted.received_from)
     if wanted.received_to is not None:
         conditions.append(t.message.c.received_at < wanted.received_to)
+    if wanted.overdue_at is not None:
+        conditions.append(t.message.c.id.in_(_overdue(wanted.overdue_at)))
     if wanted.before is not None:
         conditions.append(tuple_(t.message.c.received_at, t.message.c.id) < tuple_(*wanted.before))
     return select(t.message).where(and_(True, *conditions))
 
 
+def _overdue(at: datetime) -> Any:
+    """Name the messages with a delivery that somebody still waits for, past the time of its AppRec."""
+    return select(t.delivery.c.message_id).where(t.delivery.c.receipt_due_at < at, t.open_delivery)
+
+
 async def search(tx: ReadTx, wanted: Search) -> list[t.Row]:
     """List messages, newest first, each with its deliveries under `deliveries`."""
     query = _matching(wanted).order_by(t.message.c.received_at.desc(), t.message.c.id.desc()).limit(wanted.limit)
-    rows = [dict(row) for row in (await tx.execute(query)).mappings()]
+    return await _with_deliveries(tx, [dict(row) for row in (await tx.execute(query)).mappings()])
+
+
+async def _with_deliveries(tx: ReadTx, rows: list[t.Row]) -> list[t.Row]:
     found = await tx.execute(
         select(t.delivery)
         .where(t.delivery.c.message_id.in_([row["id"] for row in rows]))
@@ -152,6 +170,26 @@ async def search(tx: ReadTx, wanted: Search) -> list[t.Row]:
     for delivery in found.mappings():
         by_message[delivery["message_id"]].append(dict(delivery))
     return [{**row, "deliveries": by_message[row["id"]]} for row in rows]
+
+
+async def conversation(tx: ReadTx, any_id: str, *, her_ids: Collection[int] | None, limit: int) -> list[t.Row]:
+    """Read the messages of a conversation, by GenDate, each with its deliveries under `deliveries`.
+
+    `any_id` is what they have in common, or an id of one of them; only what one of the HER-ids is party to is seen.
+    """
+    seen: list[Any] = [] if her_ids is None else [is_party(her_ids)]
+    named = [t.message.c.msg_id == any_id, t.message.c.conversation_id == any_id, t.message.c.link == any_id]
+    with suppress(ValueError):
+        named.append(t.message.c.id == UUID(any_id))
+    found = await tx.execute(select(t.message.c.conversation_id, t.message.c.link).where(or_(*named), *seen))
+    shared = {one for row in found for one in row if one}
+    query = (
+        select(t.message)
+        .where(or_(t.message.c.conversation_id.in_(shared), t.message.c.link.in_(shared)), *seen)
+        .order_by(func.coalesce(t.message.c.gen_instant, t.message.c.received_at), t.message.c.received_at)
+        .limit(limit)
+    )
+    return await _with_deliveries(tx, [dict(row) for row in (await tx.execute(query)).mappings()])
 
 
 async def keep_refusal(tx: WriteTx, row: t.Row) -> None:
@@ -185,6 +223,18 @@ async def refusal(tx: ReadTx, refusal_id: UUID) -> t.Row | None:
         return None
     kept = dict(row)
     return {**kept, "content": unpack(kept.pop("format"), kept.pop("content"))}
+
+
+async def first_refusal(tx: ReadTx, sender_her_id: int, msg_id: str) -> UUID | None:
+    """Name the first refused document (that is still kept) to which a sender gave a MsgId."""
+    query = (
+        select(t.refusal.c.id)
+        .where(t.refusal.c.sender_her_id == sender_her_id, t.refusal.c.msg_id == msg_id)
+        .order_by(t.refusal.c.received_at, t.refusal.c.id)
+        .limit(1)
+    )
+    found: UUID | None = await tx.scalar(query)
+    return found
 
 
 async def purge_refusals(tx: WriteTx, *, at: datetime) -> int:

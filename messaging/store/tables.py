@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -126,6 +127,9 @@ message = Table(
     Column("gen_instant", Instant),
     Column("conversation_id", String(200)),
     Column("parent_id", String(200)),
+    # What a change or a cancellation has in common with what it changes or cancels (HISD 1154).
+    Column("link", String(200)),
+    Column("warnings", Document, nullable=False, server_default=text("'[]'")),
     Column("size", Integer, nullable=False),
     Column("door", String(100), nullable=False),
     Column("client_id", String(40), nullable=False),
@@ -138,6 +142,7 @@ message = Table(
     Index("ix_message_received_at_id", "received_at", "id"),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
+    Index("ix_message_link", "link", "sender_her_id", "type"),
 )
 
 payload = Table(
@@ -171,6 +176,7 @@ delivery = Table(
     Column("receipt_message_id", Uuid),
     Column("receipt_due_at", Instant),
     Column("alarmed_at", Instant),
+    Column("overdue_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("message_id", "receiver_her_id"),
@@ -188,6 +194,13 @@ delivery = Table(
         sqlite_where=text("due_at IS NOT NULL"),
     ),
     Index(
+        "ix_delivery_receipt_due",
+        "overdue_at",
+        "receipt_due_at",
+        postgresql_where=text("owner <> ''"),
+        sqlite_where=text("owner <> ''"),
+    ),
+    Index(
         "ix_delivery_unread",
         "receiver_her_id",
         postgresql_where=text("read_at IS NULL"),
@@ -195,6 +208,9 @@ delivery = Table(
     ),
     Index("ix_delivery_receiver_created_at", "receiver_her_id", "created_at"),
 )
+
+open_delivery = literal_column("delivery.owner <> ''", Boolean)
+"""Somebody owes the next step; written as in the index that it is found by."""
 
 attempt = Table(
     "attempt",
@@ -252,6 +268,33 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+# A line's place in the Merkle tree, given by the sealer; apart from `audit`, so that both are append-only. No foreign
+# key: its check would write to the very lines, and a line that is gone is found by `audit verify`.
+sealed_line = Table(
+    "sealed_line",
+    metadata,
+    Column("leaf_index", Serial, primary_key=True, autoincrement=False),
+    Column("line_id", BigInteger, nullable=False, unique=True),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+seal = Table(
+    "seal",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False, unique=True),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("last_line", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("previous", LargeBinary(32)),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("replaces", Text),
+    Column("signature", LargeBinary(64), nullable=False),
+    # Not signed: where the next seal goes on. The peaks give the signed root; up to `settled` every line is sealed.
+    Column("peaks", LargeBinary, nullable=False),
+    Column("settled", BigInteger, nullable=False),
+)
+
 refusal = Table(
     "refusal",
     metadata,
@@ -270,6 +313,7 @@ refusal = Table(
     Column("content", LargeBinary, nullable=False),
     Index("ix_refusal_received_at_id", "received_at", "id"),
     Index("ix_refusal_client_id_received_at", "client_id", "received_at"),
+    Index("ix_refusal_sender_her_id_msg_id", "sender_her_id", "msg_id"),
 )
 
 Row = dict[str, Any]

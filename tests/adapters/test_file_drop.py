@@ -153,6 +153,31 @@ class TestIn:
         report = json.loads((tmp_path / "rejected" / "rapport.xml.faults.json").read_text("utf-8"))
         assert report == {"file": "rapport.xml", "verdict": "rejected", "faults": list(faults)}
 
+    async def test_the_apprecs_that_a_refused_document_is_owed_are_written_to_receipts(self, tmp_path: Path) -> None:
+        receipts = tuple(parcel(number, type="APPREC", is_apprec=True, content=b"<a/>") for number in (1, 2))
+        async with dropping(tmp_path) as adapter:
+            put(tmp_path, "rapport.xml")
+            await adapter.sweep(Exchange(Rejected(FAULTS, receipts)).submit)
+        assert names(tmp_path / "receipts") == {f"8000002-APPREC-{one.delivery_id}.xml" for one in receipts}
+        assert {path.read_bytes() for path in (tmp_path / "receipts").iterdir()} == {b"<a/>"}
+        assert names(tmp_path / "rejected") == {"rapport.xml", "rapport.xml.faults.json"}
+
+    async def test_a_file_whose_apprec_cannot_be_written_is_submitted_again_and_said_to_be(
+        self, tmp_path: Path
+    ) -> None:
+        refused = Rejected(FAULTS, (parcel(type="APPREC", is_apprec=True),))
+        exchange = Exchange(refused, refused)
+        async with dropping(tmp_path) as adapter:
+            put(tmp_path, "rapport.xml")
+            (tmp_path / "receipts").rmdir()
+            await adapter.sweep(exchange.submit)
+            assert (len(names(tmp_path / "processing")), names(tmp_path / "rejected")) == (1, set())
+            (tmp_path / "receipts").mkdir()
+            await adapter.sweep(exchange.submit, abandoned_after=0)
+        assert [submission.again for submission in exchange.submitted] == [False, True]
+        assert names(tmp_path / "receipts") == {f"8000002-APPREC-{parcel().delivery_id}.xml"}
+        assert names(tmp_path / "rejected") == {"rapport.xml", "rapport.xml.faults.json"}
+
     async def test_files_of_one_name_overwrite_nothing(self, tmp_path: Path) -> None:
         contents = [b"<a/>", b"<b/>", b"<c/>"]
         async with dropping(tmp_path) as adapter:
@@ -247,6 +272,7 @@ class TestIn:
             put(tmp_path, "m.xml")
             await adapter.sweep(exchange.submit)
         assert [submission.content for submission in exchange.submitted] == [DOCUMENT] * 3
+        assert [submission.again for submission in exchange.submitted] == [False, True, True]
         assert names(tmp_path / "accepted") == {"m.xml"}
 
     async def test_a_file_that_breaks_the_exchange_stays_and_does_not_stop_its_neighbours(

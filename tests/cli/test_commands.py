@@ -45,11 +45,11 @@ def run_json(*words: str) -> Any:
     return json.loads(run(*words, "--format", "json"))
 
 
-def send_one() -> str:
+def send_one(content: bytes = ADMITTED) -> str:
     async def act() -> str:
         async with open_exchange(load()) as exchange, work.running(exchange, deliver=False):
             sykehus = next(client for client in fixtures.clients() if client.name == "sykehus")
-            return str((await receive.receive(exchange, sykehus, Handed(ADMITTED, "test"))).message_id)
+            return str((await receive.receive(exchange, sykehus, Handed(content, "test"))).message_id)
 
     return asyncio.run(act())
 
@@ -84,6 +84,31 @@ def test_a_message_is_listed_shown_and_followed_in_the_audit_log(configured: Pat
     assert message_id in run("messages", "list")
     assert "8110001" in run("messages", "show", message_id)
     assert "message.received" in run("audit", "show")
+
+
+def test_a_stay_is_shown_in_order_with_what_awaits_whom(configured: Path) -> None:
+    run("parties", "import", str(configured / "parties.toml"))
+    cancellation = send_one(fixtures.read("valid/plo/1.6/log_innlagt_c.xml"))
+    original = send_one()
+    shown = run_json("conversations", "show", original)
+    assert [message["id"] for message in shown["messages"]] == [original, cancellation]
+    assert [message["superseded_by"] for message in shown["messages"]] == [cancellation, None]
+    assert shown["complete"] is True
+    words = run("conversations", "show", shown["messages"][0]["conversation_id"])
+    assert words.index(original) < words.rindex(cancellation)
+    assert "superseded" in words
+    assert run_json("messages", "show", original)["message"]["superseded_by"] == cancellation
+    with pytest.raises(CallerError):
+        run("conversations", "show", "nonsense")
+
+
+def test_what_lacks_an_apprec_is_listed_apart(configured: Path) -> None:
+    run("parties", "import", str(configured / "parties.toml"))
+    message_id = send_one()
+    assert [row["id"] for row in run_json("messages", "list", "--overdue")] == [message_id]
+    delivery = run_json("messages", "show", message_id)["deliveries"][0]["id"]
+    run("messages", "close", delivery, "--note", "told by telephone")
+    assert run_json("messages", "list", "--overdue") == []
 
 
 def test_a_delivery_is_closed_with_a_reason_that_stands_in_the_timeline(configured: Path) -> None:

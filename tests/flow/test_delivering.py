@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from messaging.flow.acknowledge import Answer
 from messaging.flow.deliver import RouteWorker
 from messaging.flow.receive import Handed
 from messaging.flow.work import submit_to
+from messaging.model.clock import OSLO
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
 from messaging.model.receipt import ReceiptStatus
@@ -265,6 +266,37 @@ async def test_a_mailbox_nobody_looks_into_alarms_and_then_the_missing_apprec_do
     answered = Answer(NURSING, ReceiptStatus.OK)
     await acknowledge.acknowledge(running.exchange, running.clients["kommune"], taken.message_id, answered, door="test")
     assert (await the_delivery(running, taken.message_id))["state"] == "acknowledged", "a late AppRec is still taken"
+
+
+async def test_an_apprec_can_be_due_sooner_or_later_for_one_type(settings: Settings, clock: SetClock) -> None:
+    given = {"receipt_within_hours_by_type": {"LOG_INNLAGT": 2.0}}
+    async with world(settings.model_copy(update=given), clock) as opened:
+        soon = await the_delivery(opened, await send(opened))
+        report = fixtures.read("valid/plo/1.6/utskrivningsrapport_n.xml")
+        taken = await receive.receive(opened.exchange, opened.clients["sykehus"], Handed(report, "test"))
+        usual = await the_delivery(opened, taken.message_id)
+        gen_date = datetime(2025, 3, 3, 9, 5, 12, tzinfo=OSLO), datetime(2025, 3, 12, 12, 51, 20, tzinfo=OSLO)
+        assert soon["receipt_due_at"] == gen_date[0] + timedelta(hours=2)
+        assert usual["receipt_due_at"] == gen_date[1] + timedelta(hours=96)
+
+
+async def test_the_sender_is_told_of_a_missing_apprec_while_a_worker_still_tries_and_again_never(routed: World) -> None:
+    message_id = await send(routed)
+    assert (await the_delivery(routed, message_id))["state"] == "pending"
+    await watch.sweep(routed.exchange)
+    await watch.sweep(routed.exchange)
+    assert (await events(routed, message_id)).count("alarm.apprec_overdue") == 1
+    assert await told_sender(routed) == ["MessageApprecInfoUpdated"]
+    overdue = Search(overdue_at=routed.exchange.clock())
+    (found,) = await inspect.search(routed.exchange, routed.clients["sykehus"], overdue)
+    assert (found["id"], found["deliveries"][0]["overdue_at"]) == (message_id, routed.clock())
+    far(routed).outcomes.append(Deferred("down"))
+    await worker(routed, retry=RetryPolicy(give_up_after=1)).work_once()
+    routed.clock.forward(seconds=1)
+    await watch.sweep(routed.exchange)
+    await watch.sweep(routed.exchange)
+    happened = await events(routed, message_id)
+    assert (happened.count("alarm.undelivered"), happened.count("alarm.apprec_overdue")) == (1, 1)
 
 
 async def test_a_closed_delivery_still_takes_a_late_apprec(running: World) -> None:

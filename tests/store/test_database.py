@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, select, text
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable
 from messaging.store import migrate
 from messaging.store.session import Database
+from messaging.store.tables import message
+from world import Databases
 
 
 async def test_the_migrations_make_exactly_the_tables_that_the_code_knows(database_url: str) -> None:
@@ -27,6 +33,45 @@ async def test_a_second_upgrade_changes_nothing(database_url: str) -> None:
         assert await migrate.differences(database) == []
     finally:
         await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def first_version(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> AsyncIterator[Database]:
+    """A database as the first version left it, with two messages in it."""
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'first.db'}" if is_sqlite else await databases.empty_postgresql()
+    database = Database(url)
+    async with database.write() as tx:
+        await tx.connection.run_sync(_upgrade_to, "0001")
+        for number, status in ((1, "'N'"), (2, "NULL")):
+            await tx.connection.execute(text(_MESSAGE.format(number=number, status=status)), {"digest": b"x" * 32})
+    yield database
+    await database.close()
+    await databases.drop(url)
+
+
+_MESSAGE = """INSERT INTO message (id, sender_her_id, msg_id, digest, type, namespace, version, status,
+processing_status, gen_date, conversation_id, size, door, client_id, received_at)
+VALUES ('0000000000000000000000000000000{number}', 1, 'm{number}', :digest, 'T', 'n', '1', {status}, 'P',
+'2026-01-01T00:00:00', 'c{number}', 1, 'd', 'c', '2026-01-01')"""
+
+
+def _upgrade_to(connection: Connection, revision: str) -> None:
+    with as_file(files("messaging.store") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+async def test_what_the_first_version_kept_is_linked_by_its_conversation(first_version: Database) -> None:
+    await migrate.upgrade(first_version)
+    assert await migrate.differences(first_version) == []
+    async with first_version.read() as tx:
+        rows = (await tx.execute(select(message.c.msg_id, message.c.link, message.c.warnings))).all()
+    assert sorted(rows) == [("m1", "c1", []), ("m2", None, [])]
 
 
 async def test_sqlite_keeps_wal_with_full_synchronisation_on_every_connection(tmp_path: Path) -> None:

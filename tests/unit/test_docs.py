@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -31,6 +32,16 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_the_lifecycle_page_is_made_from_the_lifecycle() -> None:
     text = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
     assert text == GENERATE["lifecycle"](), "run: python docs/generate.py"
+
+
+def test_the_page_of_rules_is_made_from_the_rules() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert text == GENERATE["rules"](), "run: python docs/generate.py"
+
+
+def test_the_policy_that_the_page_of_rules_shows_can_be_used() -> None:
+    shown = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    assert len(Settings(**tomllib.loads(shown)).rule_policy().lines) == 4
 
 
 def test_the_example_of_a_settings_file_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,11 @@ import fixtures
 from fixtures.make import documents
 from fixtures.stay import Step, stay
 from messaging.documents import Catalogue, Validator
+from messaging.documents.rules import RULES
 from messaging.model.clock import instant_of
 from messaging.model.faults import FaultCode
 from messaging.model.message import Address, Envelope, ReceiverRole
+from messaging.model.rules import RuleName, Severity
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 
@@ -28,7 +30,7 @@ DECIDED_BY_THE_EXCHANGE = "invalid/E21/receiver_unknown.xml"
 
 @pytest.fixture(scope="module")
 def validator() -> Validator:
-    return Validator(Catalogue.load())
+    return Validator(Catalogue.load(), clock=lambda: NOW)
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +40,9 @@ def envelopes(validator: Validator) -> dict[str, Envelope]:
 
 
 @pytest.mark.parametrize("name", fixtures.valid())
-def test_a_valid_document_has_no_fault(name: str, validator: Validator) -> None:
+def test_a_valid_document_has_no_fault_and_no_warning(name: str, validator: Validator) -> None:
     verdict = validator.judge(fixtures.read(name))
-    assert [fault.sentence() for fault in verdict.faults] == []
+    assert [fault.sentence() for fault in (*verdict.faults, *verdict.warnings)] == []
     assert verdict.envelope is not None
 
 
@@ -48,6 +50,20 @@ def test_a_valid_document_has_no_fault(name: str, validator: Validator) -> None:
 def test_an_invalid_document_has_the_fault_of_its_folder_and_no_other(name: str, validator: Validator) -> None:
     verdict = validator.judge(fixtures.read(name))
     assert {fault.code for fault in verdict.faults} == {FaultCode(name.split("/")[1])}
+
+
+@pytest.mark.parametrize("name", fixtures.warned())
+def test_a_document_to_warn_of_is_taken_with_the_warning_of_its_folder_and_no_other(
+    name: str, validator: Validator
+) -> None:
+    verdict = validator.judge(fixtures.read(name))
+    assert verdict.accepted
+    assert [warning.code.value for warning in verdict.warnings] == [name.split("/")[1]]
+
+
+def test_every_rule_that_warns_has_documents_except_the_one_on_size() -> None:
+    warning = {rule.name.value for rule in RULES if rule.severity is Severity.WARN}
+    assert {name.split("/")[1] for name in fixtures.warned()} == warning - {RuleName.ATTACHMENT_SIZE.value}
 
 
 def test_the_document_with_several_faults_has_them_all_told(validator: Validator) -> None:
@@ -63,9 +79,11 @@ def test_the_unknown_receiver_is_in_order_as_a_document_and_no_party(validator: 
     assert receiver.address.her_id not in {None, *(party.her_id for party in fixtures.parties())}
 
 
-def test_every_fault_code_has_documents_except_the_last_resort() -> None:
+def test_every_fault_code_that_the_exchange_gives_unasked_has_documents() -> None:
     folders = {FaultCode(name.split("/")[1]) for name in fixtures.invalid()}
-    assert folders == set(FaultCode) - {FaultCode.X99}
+    of_warnings = {rule.code for rule in RULES if rule.severity is Severity.WARN}
+    assert folders == set(FaultCode) - {FaultCode.X99, FaultCode.E31}
+    assert {FaultCode.X99, FaultCode.E31} <= of_warnings, "only an operator's policy makes them stop a message"
 
 
 def test_every_message_type_has_a_valid_document_in_each_status_it_may_carry(envelopes: dict[str, Envelope]) -> None:
@@ -81,7 +99,8 @@ def test_a_valid_document_lies_in_the_folder_of_its_version(envelopes: dict[str,
 
 
 def test_what_is_on_disk_is_what_make_writes() -> None:
-    assert {name: fixtures.read(name) for name in fixtures.valid() + fixtures.invalid()} == documents()
+    names = fixtures.valid() + fixtures.invalid() + fixtures.warned()
+    assert {name: fixtures.read(name) for name in names} == documents()
 
 
 def test_no_two_documents_share_a_message_id(envelopes: dict[str, Envelope]) -> None:
@@ -100,9 +119,33 @@ def test_every_conversation_leads_back_to_the_document_that_opened_it(envelopes:
 
 def test_a_change_or_cancellation_refers_to_a_document_of_its_own_type(envelopes: dict[str, Envelope]) -> None:
     by_id = {found.msg_id: found for found in envelopes.values()}
-    amended = [found for found in envelopes.values() if found.status in {"M", "C"}]
-    assert amended
+    amended = [found for found in envelopes.values() if found.status in {"M", "C"} and found.parent_id]
+    assert len(amended) > 50
     assert all(by_id[str(found.parent_id)].type == found.type for found in amended)
+
+
+def test_a_change_or_cancellation_shares_its_link_with_an_earlier_one_of_its_type_and_version(
+    envelopes: dict[str, Envelope],
+) -> None:
+    new = {(found.type, found.version, found.link): found for found in envelopes.values() if found.status == "N"}
+    amended = [found for found in envelopes.values() if found.status in {"M", "C"}]
+    assert {found.version for found in amended} == {"1.0", "1.1", "1.2", "1.5", "1.6", "2.0"}
+    for found in amended:
+        original = new[found.type, found.version, found.link]
+        assert original.sender == found.sender
+        assert instant(original) < instant(found)
+
+
+def test_a_discharge_summary_answers_a_referral_by_the_referrals_own_id(envelopes: dict[str, Envelope]) -> None:
+    referrals = {
+        found.link for found in envelopes.values() if found.type in {"H", "HENVISNING", "HENVISNING_NYTILSTAND"}
+    }
+    summaries = [name for name, found in envelopes.items() if found.type in {"E", "EPIKRISE"}]
+    assert summaries
+    for name in summaries:
+        answered = re.search(rb"<ServReq>.*?<Id>(.*?)</Id>", fixtures.read(name), re.DOTALL)
+        assert answered is not None
+        assert answered[1].decode() in referrals
 
 
 def test_a_receipt_of_version_1_1_answers_a_document_in_one_of_its_receivers_names(
@@ -157,7 +200,7 @@ def test_every_party_has_one_client_and_the_operator_has_none() -> None:
 def test_only_official_fictitious_people_are_in_the_documents() -> None:
     contents = [fixtures.read(name) for name in fixtures.valid() + fixtures.invalid()]
     contents += [step.content for step in stay(NOW)]
-    numbers = {number.decode() for content in contents for number in re.findall(rb"(?<!\d)\d{11}(?!\d)", content)}
+    numbers = {number.decode() for content in contents for number in re.findall(rb"(?<![\w-])\d{11}(?![\w-])", content)}
     hpr = {
         number.decode()
         for content in contents

@@ -8,7 +8,7 @@ from messaging.model.lifecycle import FINAL, MOVES, OWNER, Event, State, Transpo
 
 
 def test_every_state_can_be_reached_or_is_where_a_delivery_begins() -> None:
-    beginnings = {State.PENDING, State.WAITING, State.DELIVERED}
+    beginnings = {State.PENDING, State.WAITING, State.DELIVERED, State.SUPERSEDED}
     assert set(MOVES.values()) | beginnings == set(State)
 
 
@@ -49,6 +49,7 @@ def test_every_event_moves_something() -> None:
         (State.SENDING, False, TransportState.UNCONFIRMED),
         (State.WAITING, False, TransportState.ACKNOWLEDGED),
         (State.REJECTED, False, TransportState.ACKNOWLEDGED),
+        (State.SUPERSEDED, False, TransportState.ACKNOWLEDGED),
         (State.REJECTED, True, TransportState.REJECTED),
         (State.FAILED, False, TransportState.ABANDONED),
     ],

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Response
 from pydantic import Field
 
 from messaging.api import contract, problems, views
-from messaging.api.door import Caller, Door, Here, tell_repeat
+from messaging.api.door import Caller, Door, Here, tell_beside
 from messaging.api.edi import shapes_v2 as shapes
 from messaging.api.edi.both import (
     NEEDS_SOURCE_SYSTEM,
@@ -76,7 +76,7 @@ async def post_message(
 
 def _created(response: Response, taken: Taken) -> UUID:
     response.headers["Location"] = f"/Messages/{taken.message_id}"
-    tell_repeat(response, taken)
+    tell_beside(response, taken)
     return taken.message_id
 
 

@@ -13,7 +13,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 
 from messaging.api import contract, problems, views
-from messaging.api.door import Caller, Door, Here, tell_repeat
+from messaging.api.door import Caller, Door, Here, tell_beside
 from messaging.api.edi import shapes_v3 as shapes
 from messaging.api.edi.both import (
     NEEDS_SOURCE_SYSTEM,
@@ -74,7 +74,7 @@ async def post_message(
     content = decoded(asked.business_document, exchange.terms)
     said = Announced(asked.sender_her_id, frozenset(asked.receiver_her_ids), asked.message_type_identificator)
     taken = await receive(exchange, client, Handed(content, DOOR, source, said))
-    tell_repeat(response, taken)
+    tell_beside(response, taken)
     return shapes.PostMessageResponse(id=taken.message_id)
 
 
@@ -119,7 +119,7 @@ async def post_apprec(
         asked.application_version,
     )
     taken = await acknowledge(exchange, client, message_id, answer, door=DOOR, source_system=source)
-    tell_repeat(response, taken)
+    tell_beside(response, taken)
     return shapes.PostApprecResponse(id=taken.message_id)
 
 

@@ -1,27 +1,68 @@
-"""The rules that schemas cannot express: one module a subject, each rule a pure function from document to faults."""
+"""The rules that schemas cannot express: one module a subject, each rule a pure function from document to findings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from messaging.documents.document import Document
-from messaging.documents.rules.addressing import receiver_is_named, sender_is_named
-from messaging.documents.rules.identity import message_id_is_given, references_fit
-from messaging.documents.rules.receipts import receipt_status_is_known
+from messaging.documents.rules import (
+    addressing,
+    attachments,
+    codes,
+    content,
+    habits,
+    identity,
+    patient,
+    person_numbers,
+    receipts,
+)
+from messaging.documents.rules.declaration import Rule
 from messaging.model.faults import Fault
-
-Rule = Callable[[Document], Iterable[Fault]]
+from messaging.model.rules import RulePolicy, Severity
 
 RULES: tuple[Rule, ...] = (
-    message_id_is_given,
-    references_fit,
-    sender_is_named,
-    receiver_is_named,
-    receipt_status_is_known,
+    identity.message_id_is_given,
+    identity.message_id_is_a_uuid,
+    identity.references_fit,
+    identity.written_lately,
+    addressing.sender_is_named,
+    addressing.receiver_is_named,
+    addressing.parties_are_named_on_two_levels,
+    addressing.parties_have_names,
+    patient.patient_is_identified,
+    patient.patient_in_emergency_is_identified,
+    person_numbers.person_numbers_are_right,
+    content.content_fits_the_type,
+    content.referral_has_one_receiver,
+    content.status_may_be_used,
+    receipts.receipt_status_is_known,
+    codes.codes_are_in_their_lists,
+    codes.coded_values_are_whole,
+    attachments.attachments_are_of_a_type_that_is_taken,
+    attachments.attachments_are_what_they_say,
+    attachments.attachments_are_in_the_message,
+    attachments.attachments_are_not_too_large,
+    habits.encoding_is_declared,
+    habits.no_element_is_empty,
+    habits.no_text_ends_in_blanks,
+    habits.telecom_addresses_are_usable,
 )
 """Every rule, in the order in which its faults are told."""
 
 
-def faults_of(document: Document) -> tuple[Fault, ...]:
-    """Hold a document against every rule."""
-    return tuple(fault for rule in RULES for fault in rule(document))
+def faults_of(document: Document, policy: RulePolicy) -> tuple[Fault, ...]:
+    """Hold a document against every rule that is not off for its type and its receivers."""
+    receivers = _receivers(document) if policy.lines else frozenset()
+    found: list[Fault] = []
+    for rule in RULES:
+        severity = rule.severity
+        if policy.lines:
+            severity = policy.severity(rule.name, severity, document.envelope.type, receivers)
+        if severity is not Severity.OFF:
+            found += rule.faults(document, severity)
+    return tuple(found)
+
+
+def _receivers(document: Document) -> frozenset[int]:
+    """Name every receiver on both its levels, so that an organisation decides for its services."""
+    addresses = [receiver.address for receiver in document.envelope.receivers]
+    both = {her_id for address in addresses for her_id in (address.her_id, address.parent_her_id)}
+    return frozenset(her_id for her_id in both if her_id is not None)

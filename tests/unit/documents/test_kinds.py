@@ -46,8 +46,9 @@ def test_a_root_that_is_no_message_is_t10_alone(content: bytes, validator: Valid
 
 
 def test_a_payload_of_an_unknown_namespace_is_t10_and_no_schema_error(validator: Validator) -> None:
-    verdict = validator.judge(edited(ADMITTED, ("po/Pasientlogistikk/2012-04-01", "po/Pasientlogistikk/2009-06-30")))
+    verdict = validator.judge(edited(ADMITTED, ("po/Pasientlogistikk/2012-04-01", "po/Pasientlogistikk/2031-01-01")))
     assert [fault.code for fault in verdict.faults] == [FaultCode.T10]
+    assert "Pasientlogistikk 1.5, 1.6, 2.0" in verdict.faults[0].text
     assert verdict.faults[0].path == "/MsgHead/Document/RefDoc/Content/Pasientlogistikk"
     assert verdict.kind is None
     assert verdict.envelope is not None

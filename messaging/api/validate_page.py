@@ -1,0 +1,177 @@
+"""The page where a person drops a file and reads the verdict beside the document; it needs no key and keeps nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from messaging.api.door import Bounded, Here
+from messaging.api.source import Result, result_of
+from messaging.api.uploads import file_in
+from messaging.documents.rendering import render_html
+from messaging.documents.values import size
+from messaging.flow.exchange import Exchange
+from messaging.flow.judge import explain
+from messaging.model.faults import Language
+
+router = APIRouter(include_in_schema=False)
+
+LARGEST = 2_000_000
+"""Bytes: less than the other doors take, because here nobody says who they are."""
+_AT_ONCE = 2
+"""So many documents are judged for the page at the same time; more wait a little, or are asked to come back."""
+_PATIENCE = 5.0
+"""Seconds."""
+
+_ENVELOPE = 16_384
+"""How much the form around the file may take."""
+
+_FIELD = "document"
+_FOLDER = files("messaging.api") / "pages"
+_LANGUAGES = {"nb": Language.NORWEGIAN, "en": Language.ENGLISH}
+_NORWEGIAN = frozenset({"nb", "no", "nn"})
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Vary": "Accept-Language",
+}
+
+Wanted = Annotated[str, Query(alias="lang", max_length=10)]
+Accepted = Annotated[str, Header(alias="accept-language")]
+
+
+@router.get("/validate")
+async def ask(exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> HTMLResponse:
+    """Show the form."""
+    return _page(exchange, language_of(wanted, accepted))
+
+
+@router.post("/validate/page")
+async def answer(request: Request, exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> HTMLResponse:
+    """Judge the file that the form sends, and show the verdict beside the document."""
+    language = language_of(wanted, accepted)
+    words = _words()[language]
+    content_type = request.headers.get("Content-Type", "")
+    if not content_type.lower().startswith("multipart/form-data"):
+        return _page(exchange, language, words["no_form"], HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    limit = _limit(exchange)
+    too_large = words["too_large"].format(limit=size(limit))
+    try:
+        body = await Bounded(request, content_type, limit + _ENVELOPE).body()
+    except HTTPException:
+        return _page(exchange, language, too_large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, closes=True)
+    content = file_in(content_type, body, _FIELD)
+    if content is None:
+        return _page(exchange, language, words["no_file"], HTTPStatus.BAD_REQUEST)
+    if len(content) > limit:
+        return _page(exchange, language, too_large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    try:
+        result = await _judged(request, exchange, content, language)
+    except TimeoutError:
+        return _page(exchange, language, words["busy"], HTTPStatus.SERVICE_UNAVAILABLE)
+    return _page(exchange, language, result=result)
+
+
+@router.get("/validate/page.css")
+async def style() -> Response:
+    """Give the page's style."""
+    return _static("validate.css", "text/css")
+
+
+@router.get("/validate/page.js")
+async def script() -> Response:
+    """Give the page's script, which it can do without."""
+    return _static("validate.js", "text/javascript")
+
+
+def language_of(wanted: str, accepted: str) -> str:
+    """Choose Norwegian, unless English is asked for, or is the first that a browser names of the two."""
+    if wanted in _LANGUAGES:
+        return wanted
+    for part in accepted.lower().split(",")[:20]:
+        primary = part.partition(";")[0].strip().partition("-")[0]
+        if primary in _NORWEGIAN:
+            return "nb"
+        if primary == "en":
+            return "en"
+    return "nb"
+
+
+async def _judged(request: Request, exchange: Exchange, content: bytes, language: str) -> Result:
+    """Judge and write out a document, a few at a time. Raises TimeoutError when it would take too long to begin."""
+    turns: asyncio.Semaphore | None = getattr(request.app.state, "page_turns", None)
+    if turns is None:
+        turns = request.app.state.page_turns = asyncio.Semaphore(_AT_ONCE)
+    async with asyncio.timeout(_PATIENCE):
+        await turns.acquire()
+    try:
+        verdict = await explain(exchange, content)
+        document = await asyncio.to_thread(render_html, content)
+        return result_of(content, verdict, document, _words()[language], _LANGUAGES[language])
+    finally:
+        turns.release()
+
+
+def _limit(exchange: Exchange) -> int:
+    return min(LARGEST, exchange.terms.largest_document)
+
+
+def _page(
+    exchange: Exchange,
+    language: str,
+    problem: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    result: Result | None = None,
+    closes: bool = False,
+) -> HTMLResponse:
+    limit = _limit(exchange)
+    text = (
+        _environment()
+        .get_template("validate.html")
+        .render(
+            lang=language,
+            other=next(other for other in _LANGUAGES if other != language),
+            words=_words()[language],
+            limit=limit,
+            limit_said=size(limit),
+            problem=problem,
+            result=result,
+        )
+    )
+    headers = {**_HEADERS, "Content-Language": language, **({"Connection": "close"} if closes else {})}
+    return HTMLResponse(text, status, headers)
+
+
+def _static(name: str, media_type: str) -> Response:
+    return Response(_read(name), media_type=media_type, headers={"Cache-Control": "public, max-age=300"})
+
+
+@cache
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _words() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(_read("words.toml"))
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )

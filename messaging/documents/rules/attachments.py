@@ -1,0 +1,148 @@
+"""Attachments (vedlegg, HIS 1036): their type, their bytes, their size. That Base64 decodes is the schema's to say."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+
+from messaging.documents.document import Document
+from messaging.documents.names import namespace_of, qualified
+from messaging.documents.reader import Element
+from messaging.documents.rules.declaration import Finding, as_one, rule
+from messaging.documents.tree import child
+from messaging.model.faults import FaultCode
+from messaging.model.rules import RuleName, Severity
+
+LARGEST_TOGETHER = 7_500_000
+"""Bytes; written as Base64 they become 10 MB, the recommended ceiling."""
+
+TAKEN = frozenset(
+    {
+        "application/pdf",
+        "application/rtf",
+        "application/xml",
+        "image/bmp",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+        "text/plain",
+        "text/xml",
+    }
+)
+"""The MIME types that are taken; Henvisning 2.0 demands PDF, JPEG and PNG, and the others show what they are."""
+
+_BEGINNINGS = (
+    (b"%PDF-", "application/pdf"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"{\\rtf", "application/rtf"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"MZ", "application/x-msdownload"),
+    (b"\x7fELF", "application/x-executable"),
+    (b"\xd0\xcf\x11\xe0", "application/x-ole-storage"),
+)
+_TEXTS = frozenset({"text/plain", "text/xml", "application/xml"})
+_LOOKED_AT = 1024
+"""Characters of Base64 from which the type is told."""
+_BLANKS = "\t\n\r "
+
+
+@rule(
+    RuleName.ATTACHMENT_TYPE,
+    FaultCode.T99,
+    Severity.REJECT,
+    source="HIS 1036; HITS 1168: an attachment of an unsupported format gets a negative AppRec",
+    english="The attachment's MimeType is none that is taken; expected {taken}.",
+    norwegian="Vedleggets MimeType er ingen som tas imot; det skal være {taken}.",
+)
+def attachments_are_of_a_type_that_is_taken(document: Document) -> Iterator[Finding]:
+    """An attachment says that it is of a type that receivers can show."""
+    for attachment in document.attachments:
+        if attachment.declared and attachment.declared not in TAKEN:
+            place = child(attachment.place, qualified(namespace_of(str(attachment.place.tag)), "MimeType"))
+            yield Finding(attachment.place if place is None else place, {"taken": ", ".join(sorted(TAKEN))})
+
+
+@rule(
+    RuleName.ATTACHMENT_BYTES,
+    FaultCode.T99,
+    Severity.WARN,
+    source="HIS 1036",
+    english="The attachment's bytes are not of the type that MimeType declares, or no MimeType is given.",
+    norwegian="Vedleggets innhold er ikke av typen som MimeType oppgir, eller MimeType mangler.",
+)
+def attachments_are_what_they_say(document: Document) -> Iterator[Finding]:
+    """An attachment's first bytes are those of the type that it declares."""
+    for attachment in document.attachments:
+        if attachment.container is None or attachment.compressed:
+            continue
+        if not attachment.declared or not _agrees(attachment.declared, _beginning(attachment.container)):
+            yield Finding(attachment.place)
+
+
+@rule(
+    RuleName.ATTACHMENT_MISSING,
+    FaultCode.T99,
+    Severity.WARN,
+    source="HIS 1036; HIS 80601 (RefDoc)",
+    english="The attachment is not in the message: expected Content with a Base64Container that holds something.",
+    norwegian="Vedlegget er ikke med i meldingen: det skal være Content med en Base64Container som ikke er tom.",
+)
+def attachments_are_in_the_message(document: Document) -> Iterator[Finding]:
+    """An attachment is in the message itself: a reference to a file elsewhere helps nobody who cannot reach it."""
+    for attachment in document.attachments:
+        container = attachment.container
+        if attachment.refers_elsewhere or container is None or not (container.text or "").strip():
+            yield Finding(attachment.place)
+
+
+@rule(
+    RuleName.ATTACHMENT_SIZE,
+    FaultCode.T99,
+    Severity.WARN,
+    source="HIS 1036 (10 MB is the recommended ceiling)",
+    english="The attachments are {megabytes} MB together; {ceiling} MB is the recommended ceiling, and some receivers "
+    "take no more.",
+    norwegian="Vedleggene er til sammen {megabytes} MB; {ceiling} MB er anbefalt øvre grense, og enkelte mottakere tar "
+    "ikke imot mer.",
+)
+def attachments_are_not_too_large(document: Document) -> Iterator[Finding]:
+    """All attachments together make a message of at most 10 MB."""
+    found = [attachment for attachment in document.attachments if attachment.container is not None]
+    size = sum(
+        decoded_size(attachment.container.text or "") for attachment in found if attachment.container is not None
+    )
+    if size > LARGEST_TOGETHER:
+        words = {"megabytes": f"{size / 1e6:.1f}", "ceiling": f"{LARGEST_TOGETHER / 1e6:.1f}"}
+        yield from as_one([found[0].place], words)
+
+
+def decoded_size(base64: str) -> int:
+    """Tell how many bytes a Base64 text stands for, without decoding it."""
+    characters = len(base64) - sum(base64.count(blank) for blank in _BLANKS)
+    return characters * 3 // 4 - base64[-8:].count("=")
+
+
+def _beginning(container: Element) -> bytes:
+    """Decode the first bytes of a Base64Container."""
+    written = "".join((container.text or "")[: 2 * _LOOKED_AT].split())[:_LOOKED_AT]
+    try:
+        return binascii.a2b_base64(written[: len(written) // 4 * 4])
+    except binascii.Error:
+        return b""
+
+
+def _agrees(declared: str, beginning: bytes) -> bool:
+    """Tell whether bytes may be of a declared type; of a type that is not known, nothing can be said."""
+    if declared not in TAKEN or not beginning:
+        return True
+    real = next((mime for magic, mime in _BEGINNINGS if beginning.startswith(magic)), "")
+    if declared in _TEXTS:
+        return b"\x00" not in beginning and real in ("", "image/bmp", "application/x-msdownload")
+    return real == declared

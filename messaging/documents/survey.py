@@ -1,0 +1,145 @@
+"""One walk over a document, which finds what the rules on codes and on habits of writing must look at.
+
+Nearly every value in nearly every document is in order. A rule that walked by itself would cost as much as the schemas
+do; the one walk leaves out at once what no rule could object to, and the rules decide on the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lxml import etree
+
+from messaging.documents.codelists import CodeList, CodeLists
+from messaging.documents.names import BASE64_CONTAINER, DN, S, V, local, namespace_of
+from messaging.documents.reader import Element
+from messaging.documents.vocabulary import Vocabulary
+
+PERSON_NUMBERS = frozenset({"FNR", "DNR", "HNR", "FHN"})
+"""The types of number (list 8116) that have check digits."""
+
+_BLANKS = "\t\n\r "
+_TELE_ADDRESS = "TeleAddress"
+
+_WITH_REMARKS = etree.XPath("boolean(//comment() | //processing-instruction())")
+
+
+class Coded(NamedTuple):
+    """An element with a value in V: its names, the name of the element around it, and its attributes."""
+
+    element: Element
+    tag: str
+    parent: str
+    name: str
+    code: str
+    oid: str | None
+    text: str | None
+
+    @classmethod
+    def of(cls, element: Element) -> Coded:
+        """Read an element that has a V."""
+        parent = element.getparent()
+        around = "" if parent is None else local(str(parent.tag))
+        tag, get = str(element.tag), element.get
+        oid = get(S)
+        return cls(element, tag, around, local(tag), (get(V) or "").strip(), oid and oid.strip(), get(DN))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a walk found: coded values to look at, elements with nothing in them, texts that end in blanks."""
+
+    coded: list[Coded] = field(default_factory=list)
+    empty: list[Element] = field(default_factory=list)
+    blank_at_end: list[Element] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How to look at the coded values of one name."""
+
+    plain: bool
+    """Whether no rule has anything to say about its code."""
+    always: bool
+    names_list: bool
+    """Whether, somewhere, it is of the kind that names its list."""
+    taken: tuple[tuple[CodeList, ...], ...]
+    """The lists that it takes its codes from, here and there."""
+    fine: set[tuple[str, str | None]] = field(default_factory=set)
+    """Codes of lists, each with the list's OID beside it, that have been found in order."""
+
+
+class Surveyor:
+    """Walks over documents; it remembers names and codes of the standards, and nothing of any document."""
+
+    def __init__(self, codes: CodeLists, vocabulary: Vocabulary) -> None:
+        self._codes = codes
+        self._known = vocabulary.elements
+        self._namespaces = {"", *vocabulary.namespaces}
+        self._names_list = {tag for _, tag in vocabulary.with_list}
+        self._looks: dict[str, _Look] = {}
+
+    def walk(self, root: Element) -> Found:
+        """Go over a whole document once."""
+        found = Found()
+        remarks = bool(_WITH_REMARKS(root))
+        for element in root.iter("{*}*"):
+            code = element.get(V)
+            if code is not None:
+                if self._is_doubtful(element, code):
+                    found.coded.append(Coded.of(element))
+                continue
+            text = element.text
+            if (not text or text[-1] in _BLANKS or remarks) and (remarks or not len(element)):
+                self._look_at_text(element, found)
+        return found
+
+    def _is_doubtful(self, element: Element, code: str) -> bool:
+        """Tell whether any rule could object to a coded value, wherever an element of its name stands."""
+        tag = str(element.tag)
+        look = self._looks.get(tag) or self._look(tag)
+        code, oid = code.strip(), element.get(S)
+        if look.plain and oid is None:
+            return code in PERSON_NUMBERS
+        if (code, oid) not in look.fine and not self._is_fine(look, code, oid):
+            return True
+        return look.names_list and not (oid and element.get(DN))
+
+    def _is_fine(self, look: _Look, code: str, oid: str | None) -> bool:
+        """Tell whether a code is one of a list, and of the right one whichever its element takes it from."""
+        if look.always or code in PERSON_NUMBERS:
+            return False
+        named = self._codes.by_oid.get(oid.strip()) if oid else None
+        if named is None:
+            return all(any(code in one.codes for one in lists) for lists in look.taken)
+        if code not in named.codes or not all(named in lists for lists in look.taken):
+            return False
+        if oid == named.oid:
+            look.fine.add((code, oid))
+        return True
+
+    def _look(self, tag: str) -> _Look:
+        """Learn how to look at a name; only the schemas' own names are kept."""
+        name = local(tag)
+        always, names_list, taken = name == _TELE_ADDRESS, tag in self._names_list, self._codes.taken_anywhere(name)
+        look = _Look(not (always or names_list or taken), always, names_list, taken)
+        if name in self._known and namespace_of(tag) in self._namespaces:
+            self._looks[tag] = look
+        return look
+
+    def _look_at_text(self, element: Element, found: Found) -> None:
+        """Look at an element without text, or with one that ends in blanks; what formats a text (XHTML) is let be."""
+        tag = str(element.tag)
+        if (
+            tag == BASE64_CONTAINER
+            or local(tag) not in self._known
+            or next(element.iterchildren("{*}*"), None) is not None
+        ):
+            return
+        text = "".join([element.text or "", *(remark.tail or "" for remark in element)])
+        if text and not text.isspace():
+            if text[-1] in _BLANKS:
+                found.blank_at_end.append(element)
+        elif not element.keys():
+            found.empty.append(element)

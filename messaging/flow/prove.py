@@ -1,0 +1,104 @@
+"""Prove: show that audit lines were sealed, one message's or all of them, so that others can check it themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from messaging.errors import Conflict, NotFound
+from messaging.flow.exchange import Exchange
+from messaging.flow.verify import find
+from messaging.model.access import Action, Resource, authorise
+from messaging.model.audit import AuditEvent
+from messaging.model.merkle import Grown, Tree
+from messaging.model.party import Client
+from messaging.model.seal import VERSION, canonical, entry
+from messaging.store import audit, seals
+from messaging.store.seals import Kept
+from messaging.store.session import ReadTx
+
+
+async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str | None = None) -> dict[str, Any]:
+    """Prove each sealed line of a message: the line, its place, the path to a root, and the seal that signs the root.
+
+    With `to`, a later seal that the reader trusts, also that the log goes on unchanged up to that one. Raises NotFound
+    when there is no such message or seal, Conflict when no line of it is sealed yet.
+    """
+    authorise(actor, Action.OPERATE, Resource())
+    trusted = (await find(exchange.database, to)) if to else None
+    async with exchange.database.read() as tx:
+        lines = await seals.lines_of(tx, message_id)
+        if not lines:
+            raise NotFound("The audit log has no line about such a message.")
+        used: dict[int, tuple[Kept, Grown]] = {}
+        proofs = [await _proof(tx, line, used) for line in lines if line["leaf_index"] is not None]
+        if not proofs:
+            raise Conflict("No line about this message is sealed yet; ask again in a second.")
+        named = {number: kept.seal.told() for number, (kept, _) in used.items()}
+        links = []
+        if trusted is not None:
+            links = [await _consistency(tx, kept, trusted) for kept, _ in used.values()]
+            named[trusted.seal.number] = trusted.seal.told()
+    return {
+        "v": VERSION,
+        "message_id": str(message_id),
+        "lines": proofs,
+        "seals": [named[number] for number in sorted(named)],
+        "consistency": links,
+        "unsealed": [line["id"] for line in lines if line["leaf_index"] is None],
+    }
+
+
+async def _proof(tx: ReadTx, line: dict[str, Any], used: dict[int, tuple[Kept, Grown]]) -> dict[str, Any]:
+    """Prove one line in the first seal that covers it, which takes the leaves of this one seal and no others."""
+    index = line["leaf_index"]
+    kept = await seals.covering(tx, index)
+    if kept is None:
+        raise Conflict("A line has its place and no seal over it; see `samhandling audit verify`.")
+    number = kept.seal.number
+    if number not in used:
+        used[number] = (kept, await _grown(tx, await seals.get(tx, number - 1), kept))
+    path = used[number][1].inclusion(index)
+    return {"line": entry(line), "index": index, "seal": number, "proof": [step.hex() for step in path]}
+
+
+async def _consistency(tx: ReadTx, old: Kept, new: Kept) -> dict[str, Any]:
+    if old.seal.number > new.seal.number:
+        raise Conflict(
+            f"Seal {new.seal.number} is older than seal {old.seal.number}, which covers lines of this message."
+        )
+    path = (await _grown(tx, old, new)).consistency(old.seal.size)
+    return {"from": old.seal.number, "to": new.seal.number, "proof": [step.hex() for step in path]}
+
+
+async def _grown(tx: ReadTx, before: Kept | None, after: Kept) -> Grown:
+    start = before.seal.size if before else 0
+    leaves = await seals.hashes(tx, start=start, end=after.seal.size)
+    if len(leaves) != after.seal.size - start:
+        raise Conflict("Leaves of the tree are gone; see `samhandling audit verify`.")
+    return Grown(before.tree() if before else Tree(), leaves)
+
+
+async def export(exchange: Exchange, actor: Client) -> AsyncIterator[bytes]:
+    """Give the sealed log as lines of JSON, each seal behind the audit lines it covers; that it was taken is recorded.
+
+    What is missing or changed in the database is so in the export, for whoever checks it to find.
+    """
+    authorise(actor, Action.OPERATE, Resource())
+    async with exchange.database.write() as tx:
+        newest = await seals.last(tx.reader)
+        detail = {"until": newest.seal.number if newest else None}
+        await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.AUDIT_EXPORTED, actor.id, detail=detail))
+    yield canonical({"export": VERSION, "until": detail["until"], "lines": newest.seal.size if newest else 0}) + b"\n"
+    if newest is None:
+        return
+    async for some in seals.in_order(exchange.database, after=None, until=newest):
+        yield b"".join(canonical(_exported(one)) + b"\n" for one in some)
+
+
+def _exported(one: Any) -> dict[str, Any]:
+    if isinstance(one, Kept):
+        return {"seal": one.seal.told()}
+    line = None if one["id"] is None else entry(one)
+    return {"line": line, "id": one["line_id"], "index": one["leaf_index"], "hash": one["hash"].hex()}

@@ -1,0 +1,196 @@
+"""The audit log's proof: the bytes of a line that are hashed, the seal that signs them, and what a check can find.
+
+Version 1 of both forms, and of the hashing, never changes; docs/audit.md describes them for whoever checks elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+VERSION = 1
+_CONTEXT = b"samhandling audit seal 1\n"
+_NESTED = (float, dict, list)
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def canonical(value: Any) -> bytes:
+    """Write JSON in the one form that is hashed: UTF-8, keys in order, no blanks (RFC 8785, for what the log holds)."""
+    return _encode(value).encode()
+
+
+def entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an audit line as it is hashed, exported and proved: every column, under its name, and the version."""
+    detail = row["detail"]
+    if any(isinstance(value, _NESTED) for value in detail.values()):
+        detail = _whole(detail)
+    return {
+        "v": VERSION,
+        "id": row["id"],
+        "at": moment(row["at"]),
+        "event": row["event"],
+        "actor": row["actor"],
+        "message_id": _text(row["message_id"]),
+        "delivery_id": _text(row["delivery_id"]),
+        "her_id": row["her_id"],
+        "detail": detail,
+    }
+
+
+def moment(at: datetime) -> str:
+    """Write a time in UTC to the microsecond."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _whole(value: Any) -> Any:
+    """Write numbers alike whatever database kept them: PostgreSQL gives 1e2 back as 100, SQLite as 100.0."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _whole(one) for name, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A signed tree head: so many lines give this root; linked to the seal before, and signed with Ed25519."""
+
+    number: int
+    size: int
+    root: bytes
+    last_line: int
+    """The highest id of a line so far."""
+    at: datetime
+    previous: bytes | None
+    """The digest of the seal before; None for the first."""
+    key: bytes
+    """The public key that checks the signature."""
+    replaces: tuple[bytes, ...] = ()
+    """The digests of anchored seals that a restored database no longer had, and that an operator gave up."""
+    signature: bytes = b""
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "v": VERSION,
+            "number": self.number,
+            "size": self.size,
+            "root": self.root.hex(),
+            "last_line": self.last_line,
+            "at": moment(self.at),
+            "previous": self.previous.hex() if self.previous else None,
+            "key": self.key.hex(),
+            "replaces": [digest.hex() for digest in self.replaces],
+        }
+
+    def signed(self) -> bytes:
+        """Give the bytes under the signature."""
+        return _CONTEXT + canonical(self._fields())
+
+    def told(self) -> dict[str, Any]:
+        """Give the seal as it is anchored and exported."""
+        return {**self._fields(), "signature": self.signature.hex()}
+
+    @property
+    def digest(self) -> bytes:
+        """What the next seal and the anchors know this one by; the signature is part of it."""
+        return sha256(_CONTEXT + canonical(self.told())).digest()
+
+    def gives_up(self, lost: Seal) -> bool:
+        """Tell whether this seal follows on a gap that an operator acknowledged, and the lost one lay in the gap.
+
+        It went on from the seal before its own number; so all that bore this number or a higher one earlier is lost.
+        """
+        earlier = lost.number >= self.number and lost.at < self.at
+        return lost.digest in self.replaces or (bool(self.replaces) and earlier)
+
+    @classmethod
+    def read(cls, told: Any) -> Seal:
+        """Read what `told` gave. Raises ValueError when it is no seal of this version."""
+        try:
+            seal = cls(
+                number=int(told["number"]),
+                size=int(told["size"]),
+                root=bytes.fromhex(told["root"]),
+                last_line=int(told["last_line"]),
+                at=datetime.fromisoformat(told["at"]),
+                previous=bytes.fromhex(told["previous"]) if told["previous"] else None,
+                key=bytes.fromhex(told["key"]),
+                replaces=tuple(bytes.fromhex(digest) for digest in told["replaces"]),
+                signature=bytes.fromhex(told["signature"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("that is no seal") from error
+        if seal.told() != told:
+            raise ValueError("that is no seal of version 1")
+        return seal
+
+
+class Verdict(StrEnum):
+    """What a check of the audit log can find."""
+
+    EDITED = "edited"
+    """A line no longer says what was sealed."""
+    DELETED = "deleted"
+    """A sealed line, or its place in the tree, is gone."""
+    REORDERED = "reordered"
+    """Lines have changed places."""
+    INSERTED = "inserted"
+    """A line stands among the sealed ones and was never sealed."""
+    REWRITTEN = "rewritten"
+    """The lines of a seal and their hashes were changed together: they do not give the root that was signed."""
+    TRUNCATED = "truncated"
+    """The end of the log is gone; the database has given out the numbers of the lines that are missing."""
+    RESTORED = "restored"
+    """The end of the log is gone, and the database does not know of it: it is an older copy."""
+    RESEALED = "resealed"
+    """Other lines were sealed under the number of a seal that an anchor has."""
+    SEAL_CHANGED = "seal changed"
+    """A seal is not the one that was signed, or does not follow the one before."""
+    SEAL_DELETED = "seal deleted"
+    """The numbers of the seals have a hole."""
+    FOREIGN_KEY = "foreign key"
+    """The newest seal is signed with another key than this exchange's."""
+    ANCHOR_DAMAGED = "anchor damaged"
+    """An anchor holds something that is no seal."""
+    ANCHOR_EMPTY = "anchor empty"
+    """An anchor that can be read has no seal, though the database has."""
+    GAP = "gap"
+    """Seals were lost with a restore, and an operator has acknowledged it; a notice."""
+    UNSEALED = "unsealed"
+    """The newest lines have no seal yet; a notice."""
+    KEY_CHANGED = "key changed"
+    """From here on another key signs; a notice."""
+
+
+NOTICES = frozenset({Verdict.GAP, Verdict.UNSEALED, Verdict.KEY_CHANGED})
+"""What is told, and is no sign of a changed log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check found: the verdict, where, and a sentence."""
+
+    verdict: Verdict
+    text: str
+    line: int | None = None
+    seal: int | None = None
+    anchor: str | None = None
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether the log may be whole all the same."""
+        return self.verdict in NOTICES
