@@ -65,7 +65,7 @@ async def measure(url: str, folder: Path, lines: int) -> None:
         key = exchange.audit_key.public.hex() if exchange.audit_key else ""
     began = time.perf_counter()
     command = [sys.executable, "-I", "-S", str(SCRIPT), str(folder / "export.jsonl"), "--key", key]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: ASYNC221 - there is nothing else to do
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: ASYNC221, S603 - nothing else is to do
     said("stand-alone check of the export", began, lines)
 
 

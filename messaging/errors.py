@@ -4,6 +4,7 @@ SamhandlingError
 ├── ConfigurationError        the operator's settings cannot be used: a refused start
 ├── Unavailable               the exchange cannot keep its promise just now: 503, the caller repeats safely
 │   ├── DatabaseUnavailable   the database does not answer, or its answer was lost
+│   │   └── TransactionConflict   two transactions stood in each other's way, and this one was undone
 │   └── StorageFull           the disk's reserve is reached
 └── CallerError               the caller asked for something it may not have
     ├── InvalidRequest        the request's own form is wrong
@@ -43,6 +44,10 @@ class Unavailable(SamhandlingError):
 
 class DatabaseUnavailable(Unavailable):
     """The database does not answer, or its answer was lost on the way."""
+
+
+class TransactionConflict(DatabaseUnavailable):
+    """Two transactions stood in each other's way, and this one was undone; nothing of it was kept."""
 
 
 class StorageFull(Unavailable):

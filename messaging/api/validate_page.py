@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from messaging.api import problems
 from messaging.api.door import Bounded, Here
 from messaging.api.source import Result, result_of
 from messaging.api.uploads import file_in
@@ -24,7 +25,7 @@ from messaging.flow.exchange import Exchange
 from messaging.flow.judge import explain
 from messaging.model.faults import Language
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["validation"])
 
 LARGEST = 2_000_000
 """Bytes: less than the other doors take, because here nobody says who they are."""
@@ -53,13 +54,13 @@ Wanted = Annotated[str, Query(alias="lang", max_length=10)]
 Accepted = Annotated[str, Header(alias="accept-language")]
 
 
-@router.get("/validate")
+@router.get("/validate", response_class=HTMLResponse, responses=problems.documented((400, 500)))
 async def ask(exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> HTMLResponse:
     """Show the form."""
     return _page(exchange, language_of(wanted, accepted))
 
 
-@router.post("/validate/page")
+@router.post("/validate/page", include_in_schema=False)
 async def answer(request: Request, exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> HTMLResponse:
     """Judge the file that the form sends, and show the verdict beside the document."""
     language = language_of(wanted, accepted)
@@ -85,13 +86,13 @@ async def answer(request: Request, exchange: Here, wanted: Wanted = "", accepted
     return _page(exchange, language, result=result)
 
 
-@router.get("/validate/page.css")
+@router.get("/validate/page.css", include_in_schema=False)
 async def style() -> Response:
     """Give the page's style."""
     return _static("validate.css", "text/css")
 
 
-@router.get("/validate/page.js")
+@router.get("/validate/page.js", include_in_schema=False)
 async def script() -> Response:
     """Give the page's script, which it can do without."""
     return _static("validate.js", "text/javascript")

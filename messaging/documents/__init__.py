@@ -6,4 +6,13 @@ from messaging.documents.codelists import CodeLists
 from messaging.documents.explain import Explainer
 from messaging.documents.validation import Validator, Verdict
 
-__all__ = ["Catalogue", "CodeLists", "Explainer", "MessageKind", "Validator", "Verdict", "named_receivers", "write_apprec"]
+__all__ = [
+    "Catalogue",
+    "CodeLists",
+    "Explainer",
+    "MessageKind",
+    "Validator",
+    "Verdict",
+    "named_receivers",
+    "write_apprec",
+]

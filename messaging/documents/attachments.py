@@ -33,10 +33,12 @@ class Attachment(NamedTuple):
 
 def attachments_of(root: Element) -> Iterator[Attachment]:
     """Go through every RefDoc that is an attachment, or that carries Base64."""
-    for place in root.iter(qualified(namespace_of(str(root.tag)), "RefDoc")):
-        parts = {local(tag): part for tag, part in first_of_each(place).items()}
-        container = child(parts.get("Content"), BASE64_CONTAINER)
-        if container is not None or attribute(parts.get("MsgType"), V) == _TYPE_ATTACHMENT:
+    namespace = namespace_of(str(root.tag))
+    for place in root.iter(qualified(namespace, "RefDoc")):
+        container = child(place, qualified(namespace, "Content"), BASE64_CONTAINER)
+        kind = child(place, qualified(namespace, "MsgType"))
+        if container is not None or attribute(kind, V) == _TYPE_ATTACHMENT:
+            parts = {local(tag): part for tag, part in first_of_each(place).items()}
             mime = text(parts.get("MimeType")).partition(";")[0].strip().lower()
             mime = _ALSO_CALLED.get(mime, mime)
             yield Attachment(place, mime, container, "FileReference" in parts, "Compression" in parts)

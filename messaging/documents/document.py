@@ -25,7 +25,8 @@ class Document:
     """A message that could be read: its root, its envelope, its kind if it has one, and the words to use about it.
 
     `codes` are the code lists that hold, and `surveyor` walks over it once for all rules; `now` is the time of
-    judgement, None where time does not count; `declares_encoding` tells whether it says which encoding it is in.
+    judgement, None where time does not count; `declares_encoding` tells whether it says which encoding it is in, and
+    `has_remarks` whether there may be comments or processing instructions in it.
     """
 
     root: Element
@@ -36,6 +37,7 @@ class Document:
     surveyor: Surveyor
     now: datetime | None = None
     declares_encoding: bool = True
+    has_remarks: bool = True
 
     @property
     def in_msghead(self) -> bool:
@@ -60,7 +62,7 @@ class Document:
     @cached_property
     def found(self) -> Found:
         """What a walk over the whole document found for the rules to look at."""
-        return self.surveyor.walk(self.root)
+        return self.surveyor.walk(self.root, remarks=self.has_remarks)
 
     @cached_property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -70,19 +72,23 @@ class Document:
     @cached_property
     def is_copied(self) -> bool:
         """Whether the message names receivers beside the primary one."""
-        return bool(self.layout.copies) and self.find(*self.layout.copies[:-1]) is not None
+        copies = self.layout.copies
+        return bool(copies) and next(self.root.iter(qualified(self._namespace, copies[-2])), None) is not None
+
+    @cached_property
+    def _namespace(self) -> str:
+        return namespace_of(str(self.root.tag))
 
     def find(self, *path: str) -> Element | None:
         """Go down from the root by local names, in the root's own namespace."""
-        namespace = namespace_of(str(self.root.tag))
-        return child(self.root, *(qualified(namespace, name) for name in path))
+        return child(self.root, *(qualified(self._namespace, name) for name in path))
 
     def every(self, *path: str) -> Iterator[Element]:
         """Go down from the root by local names: to the first of each, and to every one of the last."""
         *above, last = path
         parent = self.find(*above)
         if parent is not None:
-            yield from parent.iterchildren(qualified(namespace_of(str(self.root.tag)), last))
+            yield from parent.iterchildren(qualified(self._namespace, last))
 
     def nearest(self, *path: str) -> Element:
         """Find the place that the path names, or the last step of it that is there."""

@@ -38,6 +38,8 @@ _LIBXML2_LIMIT = 10_000_000
 _LARGE = 65_536
 """What is shorter cannot cost much whatever it holds; from this size a document is counted first, and parsed apart."""
 
+_PAST_DECLARATION = 5
+"""Bytes from the start within which `<?` opens the XML declaration."""
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = b"[ \\t\\r\\n]"
 _DECLARATION = re.compile(
@@ -69,6 +71,8 @@ class Tree:
     root: Element
     encoding: str
     declares_encoding: bool = True
+    has_remarks: bool = True
+    """Whether there may be comments or processing instructions in it."""
 
 
 class _NothingOutside(etree.Resolver):
@@ -100,7 +104,12 @@ def read(content: bytes) -> Tree | Fault:
     return (
         _tree_fault(root)
         or (_large_tree_fault(root, content) if large else None)
-        or Tree(root, encoding, _declares_encoding(content))
+        or Tree(
+            root,
+            encoding,
+            declares_encoding=_declares_encoding(content),
+            has_remarks=b"<!--" in content or content.find(b"<?", _PAST_DECLARATION) > 0,
+        )
     )
 
 

@@ -6,10 +6,9 @@ do; the one walk leaves out at once what no rule could object to, and the rules 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
-
-from lxml import etree
 
 from messaging.documents.codelists import CodeList, CodeLists
 from messaging.documents.names import BASE64_CONTAINER, DN, S, V, local, namespace_of
@@ -21,8 +20,9 @@ PERSON_NUMBERS = frozenset({"FNR", "DNR", "HNR", "FHN"})
 
 _BLANKS = "\t\n\r "
 _TELE_ADDRESS = "TeleAddress"
-
-_WITH_REMARKS = etree.XPath("boolean(//comment() | //processing-instruction())")
+_TYPES_OF_NUMBER = frozenset({"TypeId", "TypeOffId", "Type"})
+"""Where the type of a person's number stands."""
+_NONE: frozenset[str | None] = frozenset()
 
 
 class Coded(NamedTuple):
@@ -60,18 +60,18 @@ class _Look:
     """How to look at the coded values of one name."""
 
     plain: bool
-    """Whether no rule has anything to say about its code."""
+    """Whether no rule has anything to say about it."""
     always: bool
     names_list: bool
     """Whether, somewhere, it is of the kind that names its list."""
     taken: tuple[tuple[CodeList, ...], ...]
     """The lists that it takes its codes from, here and there."""
-    fine: set[tuple[str, str | None]] = field(default_factory=set)
-    """Codes of lists, each with the list's OID beside it, that have been found in order."""
+    fine: Mapping[str, frozenset[str | None]]
+    """Codes that are in order everywhere, with the OIDs that may stand beside each."""
 
 
 class Surveyor:
-    """Walks over documents; it remembers names and codes of the standards, and nothing of any document."""
+    """Walks over documents; it remembers names of the standards, and nothing of any document."""
 
     def __init__(self, codes: CodeLists, vocabulary: Vocabulary) -> None:
         self._codes = codes
@@ -80,53 +80,53 @@ class Surveyor:
         self._names_list = {tag for _, tag in vocabulary.with_list}
         self._looks: dict[str, _Look] = {}
 
-    def walk(self, root: Element) -> Found:
-        """Go over a whole document once."""
-        found = Found()
-        remarks = bool(_WITH_REMARKS(root))
+    def walk(self, root: Element, *, remarks: bool = True) -> Found:
+        """Go over a whole document once; `remarks` tells whether there may be comments in it."""
+        found, looks = Found(), self._looks
         for element in root.iter("{*}*"):
             code = element.get(V)
-            if code is not None:
-                if self._is_doubtful(element, code):
-                    found.coded.append(Coded.of(element))
+            if code is None:
+                text = element.text
+                if (not text or text[-1] in _BLANKS or remarks) and (remarks or not len(element)):
+                    self._look_at_text(element, found)
                 continue
-            text = element.text
-            if (not text or text[-1] in _BLANKS or remarks) and (remarks or not len(element)):
-                self._look_at_text(element, found)
+            look = looks.get(element.tag) or self._look(str(element.tag))
+            if look.plain:
+                continue
+            oid = element.get(S)
+            if (
+                oid not in look.fine.get(code, _NONE) and not self._is_fine(look, code.strip(), oid and oid.strip())
+            ) or (look.names_list and not (oid and element.get(DN))):
+                found.coded.append(Coded.of(element))
         return found
 
-    def _is_doubtful(self, element: Element, code: str) -> bool:
-        """Tell whether any rule could object to a coded value, wherever an element of its name stands."""
-        tag = str(element.tag)
-        look = self._looks.get(tag) or self._look(tag)
-        code, oid = code.strip(), element.get(S)
-        if look.plain and oid is None:
-            return code in PERSON_NUMBERS
-        if (code, oid) not in look.fine and not self._is_fine(look, code, oid):
-            return True
-        return look.names_list and not (oid and element.get(DN))
-
     def _is_fine(self, look: _Look, code: str, oid: str | None) -> bool:
-        """Tell whether a code is one of a list, and of the right one whichever its element takes it from."""
+        """Tell whether no rule could object to a code, wherever an element of its name stands."""
         if look.always or code in PERSON_NUMBERS:
             return False
-        named = self._codes.by_oid.get(oid.strip()) if oid else None
+        named = self._codes.by_oid.get(oid) if oid else None
         if named is None:
             return all(any(code in one.codes for one in lists) for lists in look.taken)
-        if code not in named.codes or not all(named in lists for lists in look.taken):
-            return False
-        if oid == named.oid:
-            look.fine.add((code, oid))
-        return True
+        return code in named.codes and all(named in lists for lists in look.taken)
 
     def _look(self, tag: str) -> _Look:
         """Learn how to look at a name; only the schemas' own names are kept."""
         name = local(tag)
         always, names_list, taken = name == _TELE_ADDRESS, tag in self._names_list, self._codes.taken_anywhere(name)
-        look = _Look(not (always or names_list or taken), always, names_list, taken)
+        plain = not (always or names_list or taken or name in _TYPES_OF_NUMBER)
+        look = _Look(plain, always, names_list, taken, {})
         if name in self._known and namespace_of(tag) in self._namespaces:
-            self._looks[tag] = look
+            look = self._looks[tag] = replace(look, fine=self._fine(look))
         return look
+
+    def _fine(self, look: _Look) -> dict[str, frozenset[str | None]]:
+        """Gather what is in order beforehand: the codes of the lists that an element takes, each with its OIDs."""
+        lists = {one.oid: one for lists in look.taken for one in lists}
+        return {
+            code: frozenset(oid for oid in (None, *lists) if self._is_fine(look, code, oid))
+            for one in lists.values()
+            for code in one.codes
+        }
 
     def _look_at_text(self, element: Element, found: Found) -> None:
         """Look at an element without text, or with one that ends in blanks; what formats a text (XHTML) is let be."""

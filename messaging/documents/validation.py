@@ -119,6 +119,7 @@ class Validator:
             self._surveyor,
             now=now,
             declares_encoding=tree.declares_encoding,
+            has_remarks=tree.has_remarks,
         )
         return faults_of(document, self._policy)
 

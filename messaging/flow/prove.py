@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.merkle import Grown, Tree
 from messaging.model.party import Client
-from messaging.model.seal import VERSION, canonical, entry
+from messaging.model.seal import VERSION, canonical, line_bytes
 from messaging.store import audit, seals
 from messaging.store.seals import Kept
 from messaging.store.session import ReadTx
@@ -32,7 +33,7 @@ async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str 
         if not lines:
             raise NotFound("The audit log has no line about such a message.")
         used: dict[int, tuple[Kept, Grown]] = {}
-        proofs = [await _proof(tx, line, used) for line in lines if line["leaf_index"] is not None]
+        proofs = [await _proof(tx, index, line, used) for index, *line in lines if index is not None]
         if not proofs:
             raise Conflict("No line about this message is sealed yet; ask again in a second.")
         named = {number: kept.seal.told() for number, (kept, _) in used.items()}
@@ -46,13 +47,12 @@ async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str 
         "lines": proofs,
         "seals": [named[number] for number in sorted(named)],
         "consistency": links,
-        "unsealed": [line["id"] for line in lines if line["leaf_index"] is None],
+        "unsealed": [line[0] for index, *line in lines if index is None],
     }
 
 
-async def _proof(tx: ReadTx, line: dict[str, Any], used: dict[int, tuple[Kept, Grown]]) -> dict[str, Any]:
+async def _proof(tx: ReadTx, index: int, line: Sequence[Any], used: dict[int, tuple[Kept, Grown]]) -> dict[str, Any]:
     """Prove one line in the first seal that covers it, which takes the leaves of this one seal and no others."""
-    index = line["leaf_index"]
     kept = await seals.covering(tx, index)
     if kept is None:
         raise Conflict("A line has its place and no seal over it; see `samhandling audit verify`.")
@@ -60,7 +60,8 @@ async def _proof(tx: ReadTx, line: dict[str, Any], used: dict[int, tuple[Kept, G
     if number not in used:
         used[number] = (kept, await _grown(tx, await seals.get(tx, number - 1), kept))
     path = used[number][1].inclusion(index)
-    return {"line": entry(line), "index": index, "seal": number, "proof": [step.hex() for step in path]}
+    told = json.loads(line_bytes(*line))
+    return {"line": told, "index": index, "seal": number, "proof": [step.hex() for step in path]}
 
 
 async def _consistency(tx: ReadTx, old: Kept, new: Kept) -> dict[str, Any]:
@@ -94,11 +95,12 @@ async def export(exchange: Exchange, actor: Client) -> AsyncIterator[bytes]:
     if newest is None:
         return
     async for some in seals.in_order(exchange.database, after=None, until=newest):
-        yield b"".join(canonical(_exported(one)) + b"\n" for one in some)
+        yield b"".join(_exported(one) for one in some)
 
 
-def _exported(one: Any) -> dict[str, Any]:
+def _exported(one: Any) -> bytes:
     if isinstance(one, Kept):
-        return {"seal": one.seal.told()}
-    line = None if one["id"] is None else entry(one)
-    return {"line": line, "id": one["line_id"], "index": one["leaf_index"], "hash": one["hash"].hex()}
+        return canonical({"seal": one.seal.told()}) + b"\n"
+    index, line_id, leaf, *kept = one
+    line = b"null" if kept[0] is None else line_bytes(*kept)
+    return b'{"hash":"%s","id":%d,"index":%d,"line":%s}\n' % (leaf.hex().encode(), line_id, index, line)

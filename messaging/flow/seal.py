@@ -20,7 +20,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.merkle import Tree, leaf_hash
 from messaging.model.party import Client
-from messaging.model.seal import Seal, canonical, entry
+from messaging.model.seal import Seal, line_bytes
 from messaging.signing import SigningKey
 from messaging.store import audit, seals
 from messaging.store.seals import Kept, Mark
@@ -84,7 +84,7 @@ class Sealer:
             given_up = await _given_up(tx, base)
             after = base.settled if base else 0
             settled = await self._settled(tx)
-            lines = [] if lost.keys() - given_up else await seals.unsealed(tx, after=after, limit=_AT_A_TIME)
+            lines = [] if lost.keys() - given_up else await seals.to_seal(tx, after=after, limit=_AT_A_TIME)
         self._is_refusing = bool(lost.keys() - given_up)
         if self._is_refusing:
             await self._refuse(base, lost)
@@ -121,9 +121,7 @@ class Sealer:
         self._mark = None if settled else mark
         return mark.highest if settled else 0
 
-    async def _add(
-        self, base: Kept | None, lines: Sequence[dict[str, Any]], settled: int, replaces: tuple[bytes, ...]
-    ) -> bool:
+    async def _add(self, base: Kept | None, lines: Sequence[Any], settled: int, replaces: tuple[bytes, ...]) -> bool:
         """Hash and sign, then write; returns whether more lines wait already."""
         tree = base.tree() if base else Tree()
         hashed = []
@@ -133,8 +131,8 @@ class Sealer:
         for _, leaf in hashed:
             tree.append(leaf)
         is_full = len(lines) == _AT_A_TIME
-        settled = min(settled, lines[-1]["id"]) if is_full else settled
-        following = self._signed(base, tree, last_line=lines[-1]["id"], settled=settled, replaces=replaces)
+        settled = min(settled, lines[-1][0]) if is_full else settled
+        following = self._signed(base, tree, last_line=lines[-1][0], settled=settled, replaces=replaces)
         async with self.exchange.database.write() as tx:
             if not await seals.append(tx, base.seal if base else None, following, hashed):
                 return True  # another was faster: look again
@@ -203,8 +201,8 @@ class Sealer:
         return True
 
 
-def _hashed(line: dict[str, Any]) -> tuple[int, bytes]:
-    return line["id"], leaf_hash(canonical(entry(line)))
+def _hashed(line: Any) -> tuple[int, bytes]:
+    return line[0], leaf_hash(line_bytes(*line))
 
 
 def _key(exchange: Exchange) -> SigningKey:

@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 from messaging.model.merkle import Tree, leaf_hash
-from messaging.model.seal import Finding, Seal, Verdict, canonical, entry
+from messaging.model.seal import Finding, Seal, Verdict, line_bytes
 from messaging.signing import is_signed
 from messaging.store.seals import Kept
 
@@ -34,19 +34,21 @@ class Walk:
         self._all_there = True
         self._last_id = 0
         self._out_of_order: int | None = None
-        self._edited: list[tuple[bytes, Any]] = []
+        self._edited: list[tuple[int, bytes, list[Any]]] = []
         self._gone: tuple[int, int] | None = None
 
     def leaf(self, row: Any) -> None:
         """Check one leaf: that none was left out before it, and that its line gives its hash."""
-        self._lacks_until(row["leaf_index"])
-        leaf, line = row["hash"], row["line_id"]
-        if row["id"] is None:
+        index, line, leaf, *kept = row
+        if index != self.index:
+            self._lacks_until(index)
+        if kept[0] is None:
             self._gone = (self._gone[0] if self._gone else line, line)
         else:
-            self._tell_gone()
-            if leaf_hash(canonical(entry(row))) != leaf:
-                self._is_edited(leaf, row)
+            if self._gone:
+                self._tell_gone()
+            if leaf_hash(line_bytes(*kept)) != leaf:
+                self._is_edited(line, leaf, kept)
         if line < self._last_id and self._out_of_order is None:
             self._out_of_order = line
         self._last_id = line
@@ -84,13 +86,12 @@ class Walk:
         elif self._end > newest.size:
             text = f"the seals over the leaves from {newest.size} on are gone from the end"
             self._found(Verdict.TRUNCATED, text, seal=newest.number + 1)
-        moved = {row["line_id"] for row in _moved(self._edited)}
-        for _, row in self._edited:
-            line = row["line_id"]
+        moved = set(_moved(self._edited))
+        for line, _, _ in self._edited:
             if line in moved:
                 self._found(Verdict.REORDERED, f"line {line} has changed places with another", line=line)
             else:
-                self._found(Verdict.EDITED, f"line {line} does not say what was sealed", line=line)
+                self._tell_edited(line)
 
     def _found(self, verdict: Verdict, text: str, *, line: int | None = None, seal: int | None = None) -> None:
         if len(self.findings) < _MOST_FINDINGS:
@@ -98,12 +99,14 @@ class Walk:
         else:
             self.more += 1
 
-    def _is_edited(self, leaf: bytes, row: Any) -> None:
+    def _is_edited(self, line: int, leaf: bytes, kept: list[Any]) -> None:
         if len(self._edited) < _COMPARED:
-            self._edited.append((leaf, row))
+            self._edited.append((line, leaf, kept))
         else:
-            line = row["line_id"]
-            self._found(Verdict.EDITED, f"line {line} does not say what was sealed", line=line)
+            self._tell_edited(line)
+
+    def _tell_edited(self, line: int) -> None:
+        self._found(Verdict.EDITED, f"line {line} does not say what was sealed", line=line)
 
     def _tell_gone(self) -> None:
         if self._gone is not None:
@@ -162,9 +165,8 @@ def _range(noun: str, first: int, end: int) -> str:
     return f"{noun} {first} is" if end == first + 1 else f"{plural} {first} to {end - 1} are"
 
 
-def _moved(edited: list[tuple[bytes, Any]]) -> Iterator[Any]:
-    """Pick the lines that give each other's hash, with their own id or with the other's."""
-    for (leaf, row), (_, other) in permutations(edited, 2):
-        there = entry(other)
-        if leaf in (leaf_hash(canonical(there)), leaf_hash(canonical({**there, "id": row["line_id"]}))):
-            yield row
+def _moved(edited: list[tuple[int, bytes, list[Any]]]) -> Iterator[int]:
+    """Name the lines whose hash another one gives, with its own id or with theirs."""
+    for (line, leaf, kept), (_, _, other) in permutations(edited, 2):
+        if leaf in (leaf_hash(line_bytes(*other)), leaf_hash(line_bytes(kept[0], *other[1:]))):
+            yield line

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
+from json.encoder import encode_basestring as _quoted
 from typing import Any
-from uuid import UUID
 
 VERSION = 1
 _CONTEXT = b"samhandling audit seal 1\n"
-_NESTED = (float, dict, list)
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -27,31 +26,44 @@ def canonical(value: Any) -> bytes:
     return _encode(value).encode()
 
 
-def entry(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an audit line as it is hashed, exported and proved: every column, under its name, and the version."""
-    detail = row["detail"]
-    if any(isinstance(value, _NESTED) for value in detail.values()):
-        detail = _whole(detail)
-    return {
-        "v": VERSION,
-        "id": row["id"],
-        "at": moment(row["at"]),
-        "event": row["event"],
-        "actor": row["actor"],
-        "message_id": _text(row["message_id"]),
-        "delivery_id": _text(row["delivery_id"]),
-        "her_id": row["her_id"],
-        "detail": detail,
-    }
+def line_bytes(
+    line_id: int,
+    at: str,
+    event: str,
+    actor: str,
+    message_id: str | None,
+    delivery_id: str | None,
+    her_id: int | None,
+    detail: str,
+) -> bytes:
+    """Write an audit line as it is hashed, exported and proved: canonical JSON of every column and of the version.
+
+    `at` is in UTC to the microsecond, `detail` any JSON text. Put together by hand, since a million of them are checked
+    at a time; it is what `canonical` would give.
+    """
+    return (
+        f'{{"actor":{_quoted(actor)},"at":{_quoted(at)},"delivery_id":{_optional(delivery_id)},"detail":{_detail(detail)},'
+        f'"event":{_quoted(event)},"her_id":{"null" if her_id is None else her_id},"id":{line_id},'
+        f'"message_id":{_optional(message_id)},"v":{VERSION}}}'
+    ).encode()
+
+
+def _optional(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _detail(text: str) -> str:
+    """Bring the detail of a line into its one form; what is no JSON, which only a forger writes, is taken as text."""
+    try:
+        return _encode(_whole(json.loads(text)))
+    except ValueError:
+        return _encode(text)
 
 
 def moment(at: datetime) -> str:
     """Write a time in UTC to the microsecond."""
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-
-
-def _text(value: UUID | None) -> str | None:
-    return None if value is None else str(value)
 
 
 def _whole(value: Any) -> Any:

@@ -18,7 +18,7 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from messaging.errors import DatabaseUnavailable
+from messaging.errors import DatabaseUnavailable, TransactionConflict
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.receipt import ReceiptStatus
@@ -86,10 +86,9 @@ class Committer:
     async def _settle(self, group: list[_Waiting]) -> None:
         try:
             await self._answer(group)
-        except DatabaseUnavailable as error:
-            _fail(group, error)
         except Exception as error:  # noqa: BLE001 - whatever one member does, its neighbours are committed
-            if len(group) == 1:
+            away = isinstance(error, DatabaseUnavailable) and not isinstance(error, TransactionConflict)
+            if away or len(group) == 1:
                 _fail(group, error)
                 return
             for waiting in group:
@@ -110,12 +109,18 @@ class Committer:
             kept = await _insert_messages(tx, group)
             new = await succession.settle(tx, [a for a in group if a.message["id"] in kept])
             await _insert_rest(tx, new)
-            for acceptance in new:
+            for acceptance in sorted(new, key=_settled_first):
                 if acceptance.settlement is not None:
                     await _settle_original(tx, acceptance, acceptance.settlement)
             standing = await _standing(tx, [a for a in group if a.message["id"] not in kept])
             await _record_repeats(tx, group, standing)
         return [standing.get(a.message["id"]) or _kept(a) for a in group]
+
+
+def _settled_first(acceptance: Acceptance) -> tuple[str, int]:
+    """Order what is settled, so that two processes that settle the same deliveries do not wait in a circle."""
+    settlement = acceptance.settlement
+    return (str(settlement.original_id), settlement.receiver_her_id) if settlement else ("", 0)
 
 
 def _kept(acceptance: Acceptance) -> Committed:

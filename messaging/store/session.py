@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from messaging.errors import ConfigurationError, DatabaseUnavailable
+from messaging.errors import ConfigurationError, DatabaseUnavailable, TransactionConflict
 from messaging.store import tables as t
 
 ReadTx = NewType("ReadTx", AsyncConnection)
@@ -72,11 +72,19 @@ _UNREACHABLE = (
 )
 
 
+_UNDONE = "40"
+"""The SQLSTATE class of a transaction that the database undid for another's sake."""
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Tell an outage (the same statement may succeed later) from a statement that will never do."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, _UNREACHABLE)
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    state = _sqlstate(error)
     return (
         error.connection_invalidated
         or isinstance(error, OperationalError | InterfaceError)
@@ -211,6 +219,8 @@ class _outages:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and _sqlstate(error).startswith(_UNDONE):
+            raise TransactionConflict("Others were writing the same; repeat the same request in a moment.") from error
         if error is not None and is_unavailable(error):
             raise DatabaseUnavailable("The database does not answer; repeat the same request in a moment.") from error
 

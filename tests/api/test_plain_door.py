@@ -119,3 +119,34 @@ async def test_validate_judges_and_keeps_nothing(api: Api) -> None:
     operator = await api.of("operator")
     assert (await operator.get("/operations/messages")).json()["messages"] == []
     assert (await operator.get("/operations/refused")).json()["refused"] == []
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language", "begins"),
+    [
+        ("", "en", "The receiver has no HER-id"),
+        ("en", "en", "The receiver has no HER-id"),
+        ("nb-NO,nb;q=0.9,en;q=0.8", "no", "Det mangler HER-id"),
+        ("en;q=0.4, nn", "no", "Det mangler HER-id"),
+        ("no;q=0, fr", "en", "The receiver has no HER-id"),
+        ("no;q=x, en;q=", "en", "The receiver has no HER-id"),
+    ],
+)
+async def test_validate_speaks_the_language_that_is_asked_for(
+    api: Api, accepted: str, language: str, begins: str
+) -> None:
+    content = fixtures.read("invalid/E21/receiver_on_one_level_only.xml")
+    hospital = await api.of("sykehus")
+    told = await hospital.post("/validate", content=content, headers=XML | {"Accept-Language": accepted})
+    assert told.headers["Content-Language"] == language
+    (fault,) = told.json()["faults"]
+    assert fault["text"].startswith(begins)
+    assert (fault["code"], fault["rule"], fault["severity"]) == ("E21", "two-levels", "reject")
+    assert "HIS 1153-2" in fault["source"]
+
+
+async def test_validate_tells_what_it_warns_of(api: Api) -> None:
+    content = fixtures.read("warned/trailing-blanks/remark.xml")
+    told = (await (await api.of("sykehus")).post("/validate", content=content, headers=XML)).json()
+    assert (told["verdict"], told["faults"]) == ("accepted", [])
+    assert [warning["code"] for warning in told["warnings"]] == ["trailing-blanks"]

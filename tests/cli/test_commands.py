@@ -160,7 +160,8 @@ def test_validate_prints_one_verdict_a_line_for_scripts() -> None:
     rows = [json.loads(line) for line in done.output.splitlines()]
     assert {row["verdict"] for row in rows if "T02" in row["file"]} == {"rejected"}
     assert {row["verdict"] for row in rows if "apprec" in row["file"]} == {"accepted"}
-    assert all(set(fault) == {"code", "text", "line", "path"} for row in rows for fault in row["faults"])
+    told = {"code", "text", "line", "path", "column", "rule", "severity", "source"}
+    assert all(set(fault) == told for row in rows for fault in row["faults"])
     accepted = next(row for row in rows if row["verdict"] == "accepted")
     assert set(accepted["document"]) == {"type", "version", "msg_id", "sender", "receivers"}
 
@@ -180,3 +181,34 @@ def test_the_module_is_the_command_and_errors_reach_the_shell(tmp_path: Path) ->
     )
     assert (refused.returncode, "SAMHANDLING_COLOUR" in refused.stderr) == (2, True)
     assert "Traceback" not in refused.stderr
+
+
+def test_validate_tells_warnings_and_refuses_nothing_for_them() -> None:
+    warned = Path(fixtures.__file__).parent / "warned" / "trailing-blanks"
+    done = runner.invoke(app, ["validate", str(warned)])
+    assert done.exit_code == 0
+    assert "remark.xml: accepted" in done.output
+    assert "warning: trailing-blanks: The text ends in blanks" in done.output
+    assert "[HISD 1165]" in done.output
+    done = runner.invoke(app, ["validate", "--lang", "no", "--format", "json", str(warned)])
+    (row,) = json.loads(done.output)
+    (warning,) = row["warnings"]
+    assert (warning["code"], warning["severity"], warning["rule"]) == ("trailing-blanks", "warn", "trailing-blanks")
+    assert warning["text"].startswith("Teksten slutter med blanke")
+
+
+def test_validate_speaks_norwegian_when_asked() -> None:
+    folder = Path(fixtures.__file__).parent / "invalid"
+    done = runner.invoke(app, ["validate", "--lang", "no", str(folder / "T01/empty.xml"), str(folder / "E36")])
+    assert done.exit_code == 1
+    assert "empty.xml: avvist\n  T01: Dokumentet er tomt." in done.output
+    assert "E36: Pasienten er ikke tilstrekkelig identifisert" in done.output
+
+
+def test_validate_judges_by_the_operators_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = str(Path(fixtures.__file__).parent / "invalid/E21/receiver_on_one_level_only.xml")
+    assert runner.invoke(app, ["validate", document]).exit_code == 1
+    monkeypatch.setenv("SAMHANDLING_RULES", '[{"rule": "two-levels", "severity": "warn"}]')
+    done = runner.invoke(app, ["validate", document])
+    assert done.exit_code == 0
+    assert "warning: two-levels" in done.output

@@ -9,6 +9,7 @@ import pytest
 
 from messaging.app import read_pepper
 from messaging.errors import ConfigurationError
+from messaging.model.rules import RuleLine, RuleName, Severity
 from messaging.settings import load
 
 
@@ -72,3 +73,30 @@ def test_a_key_file_that_others_can_read_or_that_is_no_key_is_refused(tmp_path: 
     file.write_bytes(b"short")
     with pytest.raises(ConfigurationError):
         read_pepper(file)
+
+
+def test_rules_are_made_stricter_and_milder_by_type_and_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "SAMHANDLING_RULES",
+        '[{"rule": "two-levels", "severity": "warn"},'
+        ' {"rule": "person-numbers", "severity": "reject", "type": "EPIKRISE", "her_id": 8120001}]',
+    )
+    assert load().rule_policy().lines == (
+        RuleLine(RuleName.TWO_LEVELS, Severity.WARN),
+        RuleLine(RuleName.PERSON_NUMBERS, Severity.REJECT, "EPIKRISE", 8120001),
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"rule": "two-level", "severity": "warn"}',
+        '{"rule": "two-levels", "severity": "mild"}',
+        '{"rule": "two-levels", "severity": "warn", "her_id": 0}',
+        '{"rule": "two-levels", "severity": "warn", "receiver": 1}',
+    ],
+)
+def test_a_line_on_rules_that_cannot_be_used_stops_the_start(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMHANDLING_RULES", f"[{line}]")
+    with pytest.raises(ConfigurationError, match="rules"):
+        load()

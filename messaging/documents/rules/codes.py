@@ -38,7 +38,8 @@ def codes_are_in_their_lists(document: Document) -> Iterator[Finding]:
 def _lists_of(document: Document, coded: Coded) -> tuple[CodeList, ...]:
     """Find the lists that a code may be of: the one that it names if the element takes it, or those of the element."""
     taken = document.codes.taken_by(coded.parent, coded.name)
-    named = document.codes.by_oid.get(coded.oid) if coded.oid else None
+    names_list = (coded.parent, coded.tag) in document.vocabulary.with_list
+    named = document.codes.by_oid.get(coded.oid) if coded.oid and names_list else None
     if named is not None and (not taken or named in taken):
         return (named,)
     return taken

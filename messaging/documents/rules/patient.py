@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from messaging.documents import names
 from messaging.documents.document import Document
 from messaging.documents.names import local, namespace_of, qualified
 from messaging.documents.reader import Element
 from messaging.documents.rules.declaration import Finding, rule
-from messaging.documents.tree import attribute, child, first_of_each, text
+from messaging.documents.tree import attribute, child, elements, text
 from messaging.model.faults import FaultCode
 from messaging.model.rules import RuleName, Severity
 
 _NUMBERS = frozenset({"FNR", "DNR", "FHN"})
 """The identifiers that, with a name, are enough; an H-number means something only where it was given."""
-_NAMES = frozenset({"FamilyName", "GivenName", "Name"})
+_NAMES = ("FamilyName", "GivenName", "Name")
 _ABOUT_A_MESSAGE = frozenset({"DIALOG_AVVIK"})
 """Types that are about a message that was received, and not about a patient."""
-_REFERRALS = frozenset({"Henvisning", "ServReq"})
+_REFERRALS = frozenset({"H", "HENVISNING", "HENVISNING_NYTILSTAND", "HENVISNING_VIDERE"})
 _EMERGENCY = "0"
 """ReqServ/Priority: øyeblikkelig hjelp."""
 _SOURCE = "HITS 1168; HIS 80415; official system test 24"
@@ -61,16 +61,15 @@ def _unidentified(document: Document) -> bool:
     patient = document.find(*document.layout.patient)
     if patient is None:
         return True
-    parts = first_of_each(patient)
-    said = {local(tag) for tag, part in parts.items() if text(part) or attribute(part, names.V)}
-    is_known = _has_number(patient, said, parts) or {"DateOfBirth", "Sex"} <= said
-    return not (is_known and said & _NAMES)
+    said = {local(str(part.tag)): part for part in elements(patient) if text(part) or (part.get(names.V) or "").strip()}
+    is_known = ("DateOfBirth" in said and "Sex" in said) or _has_number(patient, said)
+    return not (is_known and any(name in said for name in _NAMES))
 
 
-def _has_number(patient: Element, said: set[str], parts: dict[str, Element]) -> bool:
+def _has_number(patient: Element, said: Mapping[str, Element]) -> bool:
     """Tell whether there is a national number; an official id whose type is not told counts as one."""
     namespace = namespace_of(str(patient.tag))
-    official = attribute(parts.get(qualified(namespace, "TypeOffId")), names.V) or "FNR"
+    official = attribute(said.get("TypeOffId"), names.V) or "FNR"
     if "OffId" in said and official in _NUMBERS:
         return True
     return any(
@@ -82,7 +81,6 @@ def _has_number(patient: Element, said: set[str], parts: dict[str, Element]) -> 
 
 
 def _is_emergency(document: Document) -> bool:
-    content = document.content
-    if content is None or local(str(content.tag)) not in _REFERRALS:
+    if document.envelope.type not in _REFERRALS:
         return False
-    return attribute(child(content, "{*}ReqServ", "{*}Priority"), names.V) == _EMERGENCY
+    return attribute(child(document.content, "{*}ReqServ", "{*}Priority"), names.V) == _EMERGENCY

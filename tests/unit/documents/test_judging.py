@@ -155,7 +155,7 @@ def test_every_sentence_on_form_has_norwegian_words() -> None:
     told = set(re.findall(r'_fault\(\s*f?"([^"]+)"', (SOURCES / "reader.py").read_text(encoding="utf-8")))
     told |= set(re.findall(r'text = f?"([^"]+)"', (SOURCES / "rules" / "kind.py").read_text(encoding="utf-8")))
     told |= set(re.findall(r'return f?"([^"]+)"', (SOURCES / "describe.py").read_text(encoding="utf-8")))
-    sentences = {re.sub(r"{[^{}]*}", "7", text) for text in told if text.endswith(".")}
+    sentences = {re.sub(r"{[^{}]*}", "7", text) for text in told if text.endswith(".") and "{f'" not in text}
     assert len(sentences) > 30
     assert [text for text in sorted(sentences) if not in_norwegian(text)] == []
 
