@@ -27,23 +27,23 @@ def main() -> None:
     tree = read(small)
     assert isinstance(tree, Tree)  # noqa: S101 - it is a valid document
     schema = validator.catalogue.compile()
-    print(f"{name}: {len(small)} bytes")  # noqa: T201
+    print(f"{name}: {len(small)} bytes")
     for what, act in (
         ("reading", lambda: read(small)),
         ("schemas alone", lambda: schema.validate(tree.root)),
         ("reading, schemas, all rules", lambda: validator.judge(small)),
         ("reading and schemas, no rule", lambda: validator.judge(small, schema_only=True)),
     ):
-        print(f"  {what:32} {_fastest(act) * 1e3:8.3f} ms")  # noqa: T201
+        print(f"  {what:32} {_fastest(act) * 1e3:8.3f} ms")
     before = _peak()
     content = large()
     start = time.perf_counter()
     accepted = validator.judge(content).accepted
     took = time.perf_counter() - start
     grown = (_peak() - before) / len(content)
-    print(f"{len(content) / 1e6:.0f} MB with attachments, accepted: {accepted}")  # noqa: T201
-    print(f"  {'reading, schemas, all rules':32} {took * 1e3:8.0f} ms")  # noqa: T201
-    print(f"  {'memory at most':32} {grown:8.1f} times its size, itself included")  # noqa: T201
+    print(f"{len(content) / 1e6:.0f} MB with attachments, accepted: {accepted}")
+    print(f"  {'reading, schemas, all rules':32} {took * 1e3:8.0f} ms")
+    print(f"  {'memory at most':32} {grown:8.1f} times its size, itself included")
 
 
 def large() -> bytes:

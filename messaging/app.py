@@ -176,6 +176,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Reg
             async with open_exchange(settings, clock=clock, registry=registry) as exchange, work.running(exchange):
                 app.state.exchange = exchange
                 yield {"exchange": exchange}
+                del app.state.exchange  # routers outlive the application, and would keep all of the exchange alive
 
     app = create_api()
     app.router.lifespan_context = lifespan

@@ -82,8 +82,8 @@ class Accepted:
 class Rejected:
     """The document was judged and refused; `faults` are {code, text, line, path}.
 
-    `receipts` are the negative AppRecs that its sender is owed, to be handed over where the instance hands AppRecs over.
-    A document that is refused twice is answered once: there are none the second time, unless it is submitted `again`.
+    `receipts` are the negative AppRecs that its sender is owed, to go where the instance hands AppRecs over.
+    A document that is refused twice is answered once: the second time there are none, unless it came `again`.
     """
 
     faults: tuple[dict[str, Any], ...]

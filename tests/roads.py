@@ -120,6 +120,7 @@ class HttpRoad(Road):
         super().__init__(running)
         self._app = create_api()
         self._app.state.exchange = running.exchange
+        stack.callback(delattr, self._app.state, "exchange")  # its routers outlive the test
         self._stack = stack
         self._clients: dict[tuple[str, str], AsyncClient] = {}
         self.sent: list[tuple[str, int]] = []

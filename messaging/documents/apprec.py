@@ -53,9 +53,9 @@ def write_apprec(
     """Write the AppRec by which one receiver answers a message, in UTF-8.
 
     `original` is the message as it was received; `version` 1.0 or 1.1; `answerer` the HER-id of the receiver that
-    answers, or one of `named_receivers`. Addresses are mirrored: the receiver becomes the sender (HIS 80415 3.5). What the receipt says of the
-    original is read from the original itself. Raises InvalidRequest when a text of the receipt holds characters that
-    XML cannot carry, and ValueError when the original has no such receiver.
+    answers, or one of `named_receivers`. Addresses are mirrored: the receiver becomes the sender (HIS 80415 3.5). What
+    the receipt says of the original is read from the original itself. Raises InvalidRequest when a text of the receipt
+    holds characters that XML cannot carry, and ValueError when the original has no such receiver.
     """
     asked = _original(original)
     sender, role = _answerer(asked.root, answerer)

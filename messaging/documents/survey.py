@@ -86,9 +86,10 @@ class Surveyor:
         for element in root.iter("{*}*"):
             code = element.get(V)
             if code is None:
-                text = element.text
-                if (not text or text[-1] in _BLANKS or remarks) and (remarks or not len(element)):
-                    self._look_at_text(element, found)
+                if remarks or not len(element):
+                    text = element.text
+                    if remarks or not text or text[-1] in _BLANKS:
+                        self._look_at_text(element, found)
                 continue
             look = looks.get(element.tag) or self._look(str(element.tag))
             if look.plain:

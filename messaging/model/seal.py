@@ -26,7 +26,7 @@ def canonical(value: Any) -> bytes:
     return _encode(value).encode()
 
 
-def line_bytes(
+def line_bytes(  # noqa: PLR0917 - a row's columns, in their order
     line_id: int,
     at: str,
     event: str,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -133,7 +134,7 @@ def _as_hashed(is_postgresql: bool) -> list[ColumnElement[Any]]:  # noqa: FBT001
     line = t.audit.c
     if is_postgresql:
         at: ColumnElement[Any] = func.to_char(func.timezone("UTC", line.at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-        ids = [cast(line.message_id, Text), cast(line.delivery_id, Text)]
+        ids: list[ColumnElement[Any]] = [cast(line.message_id, Text), cast(line.delivery_id, Text)]
     else:
         at = func.replace(type_coerce(line.at, Text), " ", "T").concat("Z")
         ids = [_dashed(line.message_id), _dashed(line.delivery_id)]
@@ -143,11 +144,10 @@ def _as_hashed(is_postgresql: bool) -> list[ColumnElement[Any]]:  # noqa: FBT001
 def _dashed(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Write a UUID, which SQLite keeps as 32 digits, with its dashes."""
     digits = type_coerce(column, Text)
-    parts = [func.substr(digits, start, length) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))]
-    written = parts[0]
-    for part in parts[1:]:
-        written = written.concat("-").concat(part)
-    return written
+    parts: list[ColumnElement[Any]] = [
+        func.substr(digits, start, length) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    ]
+    return reduce(lambda written, part: written.concat("-").concat(part), parts)
 
 
 async def to_seal(tx: ReadTx, *, after: int, limit: int) -> list[Any]:
@@ -202,7 +202,7 @@ async def append(tx: WriteTx, base: Seal | None, following: Kept, lines: Iterabl
 async def leaves(database: Database, *, start: int, end: int) -> AsyncIterator[list[Any]]:
     """Read leaves with their lines, page by page, each in a transaction of its own: a long look holds nothing up.
 
-    A row is the leaf's index, the id and the hash that were sealed, and then the line as `line_bytes` takes it, which is
+    A row is the leaf's index, the id and the hash that were sealed, and then the line as `line_bytes` takes it; that is
     None throughout when the line is gone.
     """
     leaf = t.sealed_line.c

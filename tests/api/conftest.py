@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
-from doors import Api, application, serving
+from doors import Api, application, forget, serving
 
 from world import World
 
@@ -14,8 +14,10 @@ from world import World
 @pytest.fixture
 async def api(running: World) -> AsyncIterator[Api]:
     """The application without a network between."""
+    app = application(running)
     async with AsyncExitStack() as stack:
-        yield Api(running, application(running), stack)
+        yield Api(running, app, stack)
+    forget(app)
 
 
 @pytest.fixture
@@ -24,3 +26,4 @@ async def served(running: World) -> AsyncIterator[Api]:
     app = application(running)
     async with serving(app, running.exchange) as (_, url), AsyncExitStack() as stack:
         yield Api(running, app, stack, url, served=True)
+    forget(app)

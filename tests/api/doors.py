@@ -52,6 +52,11 @@ def application(world: World) -> FastAPI:
     return app
 
 
+def forget(app: FastAPI) -> None:
+    """Let go of the exchange: the application's routers outlive the test, and would keep all of it alive."""
+    del app.state.exchange
+
+
 @asynccontextmanager
 async def serving(app: FastAPI, exchange: Exchange) -> AsyncIterator[tuple[Server, str]]:
     """Serve an application on a free port, and stop it as a signal would."""

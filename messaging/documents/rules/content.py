@@ -46,8 +46,10 @@ _DEMANDS = {
 def content_fits_the_type(document: Document) -> Iterator[Finding]:
     """The events of Pasientlogistikk (9121) and the content of Utskrivningsrapport (9139) are those of the type."""
     demand = _DEMANDS.get(document.envelope.type)
+    if demand is None or document.kind is None:
+        return
     content = document.content
-    if demand is None or document.kind is None or content is None:
+    if content is None:
         return
     places = list(content.iter(f"{{*}}{demand.element}"))
     missing = set(demand.codes) - {attribute(place, names.V) for place in places}
