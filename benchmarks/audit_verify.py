@@ -34,10 +34,15 @@ async def fill(exchange: Exchange, lines: int) -> None:
     at = exchange.clock()
     for start in range(0, lines, AT_A_TIME):
         message, delivery = uuid4(), uuid4()
-        detail = {"from": "pending", "to": "sending", "attempt": 1}
         some = [
             audit.Line(
-                at + timedelta(seconds=start + n), "delivery.claimed", "worker", message, delivery, 8110001, detail
+                at + timedelta(seconds=start + n),
+                "delivery.claimed",
+                "worker",
+                message,
+                delivery,
+                8110001,
+                {"from": "pending", "to": "sending", "attempt": start + n},
             )
             for n in range(min(AT_A_TIME, lines - start))
         ]

@@ -83,7 +83,8 @@ class FileAnchor:
                 raise AnchorFailed("the file system has not answered for a while")
             self._running = running = self._thread.submit(act)
             try:
-                return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(running)), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    return await asyncio.shield(asyncio.wrap_future(running))
             except TimeoutError:
                 raise AnchorFailed("the file system does not answer") from None
             except OSError as error:
@@ -163,7 +164,8 @@ class SyslogAnchor:
     async def put(self, seals: Sequence[Seal]) -> None:
         """Send; nobody answers, so only a system log that is not there is noticed."""
         try:
-            await asyncio.wait_for(asyncio.to_thread(self._send, [line_of(seal) for seal in seals]), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.to_thread(self._send, [line_of(seal) for seal in seals])
         except TimeoutError:
             raise AnchorFailed("it does not take anything") from None
         except OSError as error:

@@ -21,6 +21,17 @@ _CONTEXT = b"samhandling audit seal 1\n"
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
+def _number(text: str) -> float | str:
+    """Read a number alike whatever database kept it: PostgreSQL gives 1e2 back as 100, SQLite as 100.0."""
+    number = float(text)
+    if not math.isfinite(number):
+        return text
+    return int(number) if number.is_integer() else number
+
+
+_decode = json.JSONDecoder(parse_float=_number, parse_constant=str).decode
+
+
 def canonical(value: Any) -> bytes:
     """Write JSON in the one form that is hashed: UTF-8, keys in order, no blanks (RFC 8785, for what the log holds)."""
     return _encode(value).encode()
@@ -56,7 +67,7 @@ def _optional(text: str | None) -> str:
 def _detail(text: str) -> str:
     """Bring the detail of a line into its one form; what is no JSON, which only a forger writes, is taken as text."""
     try:
-        return _encode(_whole(json.loads(text)))
+        return _encode(_decode(text))
     except ValueError:
         return _encode(text)
 
@@ -64,17 +75,6 @@ def _detail(text: str) -> str:
 def moment(at: datetime) -> str:
     """Write a time in UTC to the microsecond."""
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-
-
-def _whole(value: Any) -> Any:
-    """Write numbers alike whatever database kept them: PostgreSQL gives 1e2 back as 100, SQLite as 100.0."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return int(value) if value.is_integer() else value
-    if isinstance(value, dict):
-        return {name: _whole(one) for name, one in value.items()}
-    return [_whole(one) for one in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
