@@ -21,12 +21,13 @@ from messaging.flow.exchange import Exchange
 from messaging.flow.prove import export
 from messaging.flow.seal import Sealer
 from messaging.flow.verify import verify
-from messaging.model.party import Client, ClientRole
+from messaging.model.access import Role
+from messaging.model.party import Client
 from messaging.settings import Settings
 from messaging.store import audit
 
 SCRIPT = Path(__file__).parents[1] / "deploy" / "verify_audit.py"
-OPERATOR = Client(id="benchmark", name="benchmark", role=ClientRole.OPERATOR)
+OPERATOR = Client(id="benchmark", name="benchmark", role=Role.OPERATOR)
 AT_A_TIME = 5_000
 
 

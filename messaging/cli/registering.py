@@ -13,7 +13,8 @@ from messaging.errors import InvalidRequest
 from messaging.flow import clients as flow
 from messaging.flow import inspect
 from messaging.flow.exchange import Exchange
-from messaging.model.party import Client, ClientRole, Party, PartyKind
+from messaging.model.access import Role
+from messaging.model.party import Client, Party, PartyKind
 
 parties = typer.Typer(help="The parties of the address register that this exchange serves.", no_args_is_help=True)
 clients = typer.Typer(help="Who may call, and for which HER-ids.", no_args_is_help=True)
@@ -81,7 +82,7 @@ def add_client(
     """Add a client, or change what it may act for, and print a new key: it is told this once."""
     if operator == bool(her_id):
         raise InvalidRequest("Name the client's HER-ids with --her-id, or make it an --operator.")
-    role = ClientRole.OPERATOR if operator else ClientRole.PARTY
+    role = Role.OPERATOR if operator else Role.PARTY
     client = Client(id=name, name=name, role=role, her_ids=frozenset(her_id or ()))
 
     async def act(exchange: Exchange) -> str:

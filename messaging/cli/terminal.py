@@ -18,8 +18,9 @@ from rich.table import Table
 from messaging.app import open_exchange
 from messaging.errors import InvalidRequest
 from messaging.flow.exchange import Exchange
+from messaging.model.access import Role
 from messaging.model.clock import OSLO
-from messaging.model.party import Client, ClientRole
+from messaging.model.party import Client
 from messaging.settings import load
 
 Result = TypeVar("Result")
@@ -38,8 +39,8 @@ AsFormat = Annotated[Format, typer.Option("--format", help="A table for people, 
 
 
 def at_the_keyboard() -> Client:
-    """Tell who acts here: the operator who can reach the database and the key file."""
-    return Client(id=f"cli:{getpass.getuser()}"[:40], name="terminal", role=ClientRole.OPERATOR)
+    """Tell who acts here: whoever can reach the database and the key files may do anything with them."""
+    return Client(id=f"cli:{getpass.getuser()}"[:40], name="terminal", role=Role.ADMIN)
 
 
 def with_exchange(act: Callable[[Exchange], Awaitable[Result]]) -> Result:

@@ -80,7 +80,7 @@ async def succession_of(exchange: Exchange, actor: Client, message_id: UUID) -> 
 
 
 def _seen_by(actor: Client) -> frozenset[int] | None:
-    return None if actor.is_operator else actor.her_ids
+    return None if actor.oversees else actor.her_ids
 
 
 async def _with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID,
 
     Raises InvalidRequest without a reason, and NotFound where there is no document (any more).
     """
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.OPERATE)
     if not reason.strip():
         raise InvalidRequest("Say why the document is read; the reason is kept in the audit log.")
     async with exchange.database.read() as tx:
@@ -132,7 +132,7 @@ async def refused(
 ) -> list[dict[str, Any]]:
     """List refused documents, newest first: all of them for an operator, those it handed in itself for a party."""
     async with exchange.database.read() as tx:
-        client_id = None if actor.is_operator else actor.id
+        client_id = None if actor.oversees else actor.id
         return await messages.refusals(tx, client_id=client_id, before=before, limit=limit)
 
 
@@ -163,14 +163,14 @@ async def refused_receipts(exchange: Exchange, actor: Client, refusal_id: UUID) 
 async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[str, Any]:
     async with exchange.database.read() as tx:
         row = await messages.refusal(tx, refusal_id)
-    if row is None or not (actor.is_operator or row["client_id"] == actor.id):
+    if row is None or not (actor.oversees or row["client_id"] == actor.id):
         raise NotFound("There is no such refused document (any more), or it is not yours to see.")
     return row
 
 
 async def every_party(exchange: Exchange, actor: Client) -> list[Party]:
     """List all parties, by HER-id; for operators."""
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.OVERSEE)
     async with exchange.database.read() as tx:
         return await parties.every(tx)
 
@@ -184,7 +184,7 @@ async def ready(exchange: Exchange) -> None:
 
 async def every_client(exchange: Exchange, actor: Client) -> list[Client]:
     """List all clients, by name; for operators."""
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.OVERSEE)
     async with exchange.database.read() as tx:
         return await parties.clients(tx)
 
@@ -193,6 +193,6 @@ async def audit_log(
     exchange: Exchange, actor: Client, *, after: int = 0, limit: int = 100, event: str | None = None
 ) -> list[dict[str, Any]]:
     """Read the audit log from a line on, oldest first; for operators."""
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.AUDIT)
     async with exchange.database.read() as tx:
         return await audit.recent(tx, after=after, limit=limit, event=event)

@@ -10,7 +10,7 @@ from uuid import UUID
 from messaging.errors import Conflict, NotFound
 from messaging.flow.exchange import Exchange
 from messaging.flow.verify import find
-from messaging.model.access import Action, Resource, authorise
+from messaging.model.access import Action, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.merkle import Grown, Tree
 from messaging.model.party import Client
@@ -26,7 +26,7 @@ async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str 
     With `to`, a later seal that the reader trusts, also that the log goes on unchanged up to that one. Raises NotFound
     when there is no such message or seal, Conflict when no line of it is sealed yet.
     """
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.AUDIT)
     trusted = (await find(exchange.database, to)) if to else None
     async with exchange.database.read() as tx:
         lines = await seals.lines_of(tx, message_id)
@@ -86,7 +86,7 @@ async def export(exchange: Exchange, actor: Client) -> AsyncIterator[bytes]:
 
     What is missing or changed in the database is so in the export, for whoever checks it to find.
     """
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.AUDIT)
     async with exchange.database.write() as tx:
         newest = await seals.last(tx.reader)
         detail = {"until": newest.seal.number if newest else None}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from messaging.errors import InvalidRequest, NotFound
 from messaging.flow.exchange import Exchange
-from messaging.model.access import Action, Resource, authorise
+from messaging.model.access import Action, authorise
 from messaging.model.lifecycle import Event, after
 from messaging.model.party import Client
 from messaging.store import deliveries, wakeups
@@ -23,7 +23,7 @@ async def close(exchange: Exchange, actor: Client, delivery_id: UUID, *, note: s
 
 
 async def _move(exchange: Exchange, actor: Client, delivery_id: UUID, event: Event, note: str) -> None:
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.OPERATE)
     now = exchange.clock()
     async with exchange.database.write() as tx:
         held = await deliveries.find_by_id(tx, delivery_id)

@@ -11,7 +11,7 @@ from messaging.flow import anchored
 from messaging.flow.anchors import FileAnchor
 from messaging.flow.exchange import Exchange
 from messaging.flow.walk import Walk
-from messaging.model.access import Action, Resource, authorise
+from messaging.model.access import Action, authorise
 from messaging.model.party import Client
 from messaging.model.seal import Finding, Seal, Verdict
 from messaging.store import seals
@@ -44,7 +44,7 @@ async def verify(exchange: Exchange, actor: Client, *, since: str | None = None,
 
     `copies` are further files that seals were anchored to. Raises NotFound when the database has no such seal.
     """
-    authorise(actor, Action.OPERATE, Resource())
+    authorise(actor, Action.AUDIT)
     database = exchange.database
     start = await find(database, since) if since else None
     async with database.read() as tx:

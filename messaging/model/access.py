@@ -1,9 +1,11 @@
-"""Who may do what: the one decision behind every door."""
+"""Who may do what: the one decision behind every door. What is not allowed here is denied."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from messaging.errors import Forbidden, Locked, NotFound
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Action(StrEnum):
-    """What a caller can ask for."""
+    """What a caller can ask for; a key, a token or an account may be limited to some of these."""
 
     SEND = "send"
     """Hand in a document in a party's name."""
@@ -26,9 +28,41 @@ class Action(StrEnum):
     READ = "read"
     """See one message: its metadata, status and timeline."""
     READ_CONTENT = "read content"
-    """See one message's document."""
+    """See one message's document, as one of its parties."""
+    OVERSEE = "oversee"
+    """See every message's metadata, every party, and every refusal."""
     OPERATE = "operate"
-    """See every message, resend and close."""
+    """Resend and close deliveries, and read a document for a reason that is kept."""
+    AUDIT = "audit"
+    """Read, verify, prove and export the audit log."""
+    ADMINISTER = "administer"
+    """Say who takes part and who may call: parties, clients, keys, accounts, locks."""
+
+
+class Role(StrEnum):
+    """A client acts for parties, or it watches over the exchange in one of three ways."""
+
+    PARTY = "party"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    """Sees all and changes nothing; never a document."""
+    ADMIN = "admin"
+    """An operator who also says who may call."""
+
+
+_FOR_PARTIES = frozenset({Action.SEND, Action.COLLECT, Action.ACKNOWLEDGE, Action.CONFIGURE})
+_OF_MESSAGES = frozenset({Action.READ, Action.READ_CONTENT})
+_OVERSEEING = frozenset({Action.READ, Action.OVERSEE, Action.AUDIT})
+
+ALLOWED: Mapping[Role, frozenset[Action]] = MappingProxyType(
+    {
+        Role.PARTY: _FOR_PARTIES | _OF_MESSAGES,
+        Role.OPERATOR: _OVERSEEING | {Action.OPERATE},
+        Role.AUDITOR: _OVERSEEING,
+        Role.ADMIN: _OVERSEEING | {Action.OPERATE, Action.ADMINISTER},
+    }
+)
+"""What each role may do at all; a party's client only for its own HER-ids and its own messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +73,29 @@ class Resource:
     locks: dict[int, str] = field(default_factory=dict)
 
 
-_ACTING = frozenset({Action.SEND, Action.COLLECT, Action.ACKNOWLEDGE, Action.CONFIGURE})
+NOTHING = Resource()
+"""The action is about the exchange as a whole."""
 
 
-def authorise(actor: Client, action: Action, resource: Resource) -> None:
+def authorise(actor: Client, action: Action, resource: Resource = NOTHING) -> None:
     """Let the actor pass, or raise NotFound (a foreign message), Forbidden or Locked (a party not the actor's).
 
     To act for parties, all of them must be granted; to read a message, one of its parties suffices.
     """
-    if action is Action.OPERATE:
-        if not actor.is_operator:
-            raise Forbidden("This needs the role operator; the key belongs to a party's client.")
-    elif action in _ACTING:
+    if action not in ALLOWED[actor.role]:
+        _deny(action, f"the caller has the role {actor.role}, which may not do this")
+    if actor.limited_to is not None and action not in actor.limited_to:
+        _deny(action, f"the caller's own limits leave out the scope {action!r}")
+    if action in _FOR_PARTIES:
         _act(actor, action, resource)
-    elif not (actor.her_ids & resource.her_ids or (actor.is_operator and action is Action.READ)):
+    elif action in _OF_MESSAGES and not (actor.oversees or actor.her_ids & resource.her_ids):
         raise NotFound("There is no such message, or it is not yours to see.")
+
+
+def _deny(action: Action, why: str) -> None:
+    if action in _OF_MESSAGES:
+        raise NotFound("There is no such message, or it is not yours to see.")
+    raise Forbidden(f"This needs leave to {action}: {why}.")
 
 
 def _act(actor: Client, action: Action, resource: Resource) -> None:

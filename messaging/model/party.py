@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from messaging.model.access import Action, Role
+
 
 class PartyKind(StrEnum):
     """What a party is on the two levels of the address register."""
@@ -34,23 +36,20 @@ class Party:
     locked_to: str | None = None
 
 
-class ClientRole(StrEnum):
-    """A client acts for parties, or watches over the exchange."""
-
-    PARTY = "party"
-    OPERATOR = "operator"
-
-
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A system or a person with a key: which HER-ids it may send and receive for, or the role operator."""
+    """A system or a person that calls: which HER-ids it may act for, or in which role it watches over the exchange.
+
+    `limited_to` are the actions that its key, token or account leaves of those that the role allows; None leaves all.
+    """
 
     id: str
     name: str
-    role: ClientRole = ClientRole.PARTY
+    role: Role = Role.PARTY
     her_ids: frozenset[int] = field(default_factory=frozenset)
+    limited_to: frozenset[Action] | None = None
 
     @property
-    def is_operator(self) -> bool:
-        """Whether the client watches over the exchange."""
-        return self.role is ClientRole.OPERATOR
+    def oversees(self) -> bool:
+        """Whether the client sees every message's metadata, and not only those of its own parties."""
+        return self.role is not Role.PARTY

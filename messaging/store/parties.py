@@ -11,7 +11,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from messaging.model.party import Client, ClientRole, Party, PartyKind
+from messaging.model.access import Role
+from messaging.model.party import Client, Party, PartyKind
 from messaging.store import tables as t
 from messaging.store.session import ReadTx, WriteTx
 
@@ -101,7 +102,7 @@ async def client_by_key(tx: ReadTx, key_id: str) -> KeyRecord | None:
     if row is None:
         return None
     granted = await tx.scalars(select(t.grant.c.her_id).where(t.grant.c.client_id == row["client_id"]))
-    client = Client(id=row["client_id"], name=row["name"], role=ClientRole(row["role"]), her_ids=frozenset(granted))
+    client = Client(id=row["client_id"], name=row["name"], role=Role(row["role"]), her_ids=frozenset(granted))
     return KeyRecord(row["id"], row["secret_hash"], client, row["expires_at"], row["revoked_at"])
 
 
@@ -112,9 +113,7 @@ async def clients(tx: ReadTx) -> list[Client]:
     for row in (await tx.execute(select(t.grant))).mappings():
         granted.setdefault(row["client_id"], set()).add(row["her_id"])
     return [
-        Client(
-            id=row["id"], name=row["name"], role=ClientRole(row["role"]), her_ids=frozenset(granted.get(row["id"], ()))
-        )
+        Client(id=row["id"], name=row["name"], role=Role(row["role"]), her_ids=frozenset(granted.get(row["id"], ())))
         for row in rows
     ]
 

@@ -17,13 +17,14 @@ from messaging.cli import app
 from messaging.errors import Forbidden, InvalidRequest, NotFound
 from messaging.flow import clients, inspect, receive, work
 from messaging.flow.receive import Handed
-from messaging.model.party import Client, ClientRole
+from messaging.model.access import Role
+from messaging.model.party import Client
 from messaging.settings import load
 from world import World
 
 runner = CliRunner()
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
-OPERATOR = Client(id="cli:kari", name="terminal", role=ClientRole.OPERATOR)
+OPERATOR = Client(id="cli:kari", name="terminal", role=Role.OPERATOR)
 
 
 @pytest.fixture

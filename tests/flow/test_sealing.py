@@ -24,8 +24,9 @@ from messaging.flow.anchors import Anchor, AnchorFailed, FileAnchor, HttpAnchor,
 from messaging.flow.exchange import Exchange
 from messaging.flow.seal import Sealer, acknowledge_gap
 from messaging.flow.verify import verify
+from messaging.model.access import Role
 from messaging.model.merkle import Tree, leaf_hash
-from messaging.model.party import Client, ClientRole
+from messaging.model.party import Client
 from messaging.model.seal import Seal, line_bytes
 from messaging.settings import Settings
 from messaging.signing import SigningKey
@@ -33,7 +34,7 @@ from messaging.store import seals
 from messaging.store import tables as t
 from world import SetClock
 
-OPERATOR = Client(id="operator", name="operator", role=ClientRole.OPERATOR)
+OPERATOR = Client(id="operator", name="operator", role=Role.OPERATOR)
 TABLES = ("audit", "sealed_line", "seal")
 
 

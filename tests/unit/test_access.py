@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from messaging.errors import Forbidden, Locked, NotFound
-from messaging.model.access import Action, Resource, authorise
-from messaging.model.party import Client, ClientRole
+from messaging.model.access import ALLOWED, Action, Resource, Role, authorise
+from messaging.model.party import Client
 
 WARD = Client("ward", "ward", her_ids=frozenset({1, 2}))
-OPERATOR = Client("op", "op", role=ClientRole.OPERATOR)
+OPERATOR = Client("op", "op", role=Role.OPERATOR)
 ACTING = [Action.SEND, Action.COLLECT, Action.ACKNOWLEDGE, Action.CONFIGURE]
 
 
@@ -36,10 +36,29 @@ def test_an_operator_sees_the_message_and_not_its_document() -> None:
         authorise(OPERATOR, Action.READ_CONTENT, Resource(frozenset({99})))
 
 
-def test_only_an_operator_operates() -> None:
-    authorise(OPERATOR, Action.OPERATE, Resource())
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("action", [Action.OVERSEE, Action.OPERATE, Action.AUDIT, Action.ADMINISTER])
+def test_what_concerns_the_exchange_as_a_whole_is_for_the_roles_that_have_it(role: Role, action: Action) -> None:
+    actor = Client("somebody", "somebody", role=role, her_ids=frozenset({1}))
+    if action in ALLOWED[role]:
+        authorise(actor, action)
+    else:
+        with pytest.raises(Forbidden):
+            authorise(actor, action)
+
+
+def test_an_auditor_changes_nothing_and_a_party_watches_over_nothing() -> None:
+    assert ALLOWED[Role.AUDITOR] == {Action.READ, Action.OVERSEE, Action.AUDIT}
+    assert not ALLOWED[Role.PARTY] & {Action.OVERSEE, Action.OPERATE, Action.AUDIT, Action.ADMINISTER}
+
+
+def test_a_key_limited_to_some_actions_may_do_no_others() -> None:
+    sender = Client("sender", "sender", her_ids=frozenset({1}), limited_to=frozenset({Action.SEND}))
+    authorise(sender, Action.SEND, Resource(frozenset({1})))
     with pytest.raises(Forbidden):
-        authorise(WARD, Action.OPERATE, Resource())
+        authorise(sender, Action.COLLECT, Resource(frozenset({1})))
+    with pytest.raises(NotFound):
+        authorise(sender, Action.READ, Resource(frozenset({1})))
 
 
 @pytest.mark.parametrize("action", [Action.SEND, Action.ACKNOWLEDGE, Action.CONFIGURE])

@@ -194,7 +194,7 @@ def test_every_service_and_person_belongs_to_an_organisation() -> None:
 def test_every_party_has_one_client_and_the_operator_has_none() -> None:
     granted = [her_id for client in fixtures.clients() for her_id in client.her_ids]
     assert sorted(granted) == sorted(party.her_id for party in fixtures.parties())
-    assert [client.name for client in fixtures.clients() if client.is_operator] == ["operator"]
+    assert [client.name for client in fixtures.clients() if client.oversees] == ["operator"]
 
 
 def test_only_official_fictitious_people_are_in_the_documents() -> None:
