@@ -23,6 +23,7 @@ from messaging.flow.seal import Sealer
 from messaging.flow.verify import verify
 from messaging.model.access import Role
 from messaging.model.party import Client
+from messaging.model.sight import EVERYTHING
 from messaging.settings import Settings
 from messaging.store import audit
 
@@ -47,7 +48,7 @@ async def fill(exchange: Exchange, lines: int) -> None:
             )
             for n in range(min(AT_A_TIME, lines - start))
         ]
-        async with exchange.database.write() as tx:
+        async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, *some)
 
 

@@ -17,6 +17,7 @@ from messaging.flow import work
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.exchange import Exchange
 from messaging.model.clock import Clock, system_clock
+from messaging.model.sight import NOTHING
 from messaging.registry import Registry, require_known
 from messaging.settings import AnchorSetting, FileAnchorSetting, HttpAnchorSetting, Settings, SyslogAnchorSetting
 from messaging.signing import SigningKey
@@ -52,7 +53,7 @@ async def open_exchange(
         await database.check()
         await migrate.upgrade(database)
         await database.continue_positions()
-        async with database.read() as tx:
+        async with database.read(NOTHING) as tx:
             named = {party.route for party in await parties.every(tx) if party.route}
         require_known(named, settings.adapters)
         validator = validator_of(settings, clock)

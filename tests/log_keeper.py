@@ -7,6 +7,7 @@ from typing import Any
 from messaging.flow.anchoring import Anchoring
 from messaging.flow.exchange import Exchange
 from messaging.flow.seal import Sealer
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit
 from messaging.store.audit import Line
 from world import SetClock
@@ -23,7 +24,7 @@ class Keeper:
     async def write(self, count: int = 3) -> None:
         """Write lines, each with another number in it."""
         lines = (Line(self.clock(), "test.written", "test", detail={"n": n, "é": 0.5}) for n in range(count))
-        async with self.exchange.database.write() as tx:
+        async with self.exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, *lines)
 
     async def seal(self) -> None:
@@ -42,5 +43,5 @@ class Keeper:
 
     async def lines(self, event: str) -> list[dict[str, Any]]:
         """Read the lines of one event."""
-        async with self.exchange.database.read() as tx:
+        async with self.exchange.database.read(EVERYTHING) as tx:
             return await audit.recent(tx, event=event)

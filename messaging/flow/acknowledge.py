@@ -14,6 +14,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.clock import OSLO
 from messaging.model.party import Client
 from messaging.model.receipt import Receipt, ReceiptError, ReceiptStatus
+from messaging.model.sight import Sight
 from messaging.store import messages
 
 
@@ -57,7 +58,7 @@ async def acknowledge(
 
 
 async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> bytes:
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
         row = await messages.get(tx, message_id)

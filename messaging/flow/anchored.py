@@ -8,6 +8,7 @@ from itertools import islice
 
 from messaging.flow.anchors import FileAnchor, seal_of
 from messaging.model.seal import Finding, Seal, Verdict
+from messaging.model.sight import EVERYTHING
 from messaging.signing import is_signed
 from messaging.store import seals
 from messaging.store.session import Database
@@ -62,7 +63,7 @@ def _damaged(name: str, line: int) -> Finding:
 
 async def _lacking(database: Database, held: list[Seal]) -> list[Seal]:
     """Pick the seals that the database does not have, and that no acknowledged gap explains."""
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         known = await seals.by_number(tx, [seal.number for seal in held])
         lost = [seal for seal in held if seal.number not in known or known[seal.number].digest != seal.digest]
         later = await seals.replacing(tx) if lost else []
@@ -70,7 +71,7 @@ async def _lacking(database: Database, held: list[Seal]) -> list[Seal]:
 
 
 async def _about_none(database: Database, name: str) -> list[Finding]:
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         newest = await seals.last(tx)
     if newest is None:
         return []
@@ -83,7 +84,7 @@ async def _about_lost(database: Database, name: str, lost: list[Seal]) -> list[F
     if not lost:
         return []
     first, last = min(lost, key=lambda seal: seal.number), max(lost, key=lambda seal: seal.number)
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         newest = await seals.last(tx)
         instead = await seals.get(tx, first.number)
         given = await seals.last_given(tx)

@@ -12,6 +12,7 @@ from messaging.flow.anchors import Anchor, AnchorFailed
 from messaging.flow.seal import ACTOR, LATE, Sealer
 from messaging.model.audit import AuditEvent
 from messaging.model.seal import Seal
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit, seals
 from messaging.store.session import ReadTx
 
@@ -65,7 +66,7 @@ class Anchoring:
 
     async def _behind(self, has: Seal | None) -> list[Seal]:
         """Read the seals behind the one that the anchor has; an anchor that cannot tell gets what is new."""
-        async with self._exchange.database.read() as tx:
+        async with self._exchange.database.read(EVERYTHING) as tx:
             newest = await seals.last(tx)
             start = await self._next(tx, has, newest.seal) if newest else None
             found = [] if start is None else await seals.page(tx, start=start, limit=_AT_A_TIME)
@@ -92,5 +93,5 @@ class Anchoring:
 
     async def _note(self, event: AuditEvent, **detail: Any) -> None:
         line = audit.Line(self._exchange.clock(), event, ACTOR, detail={"anchor": self._anchor.name, **detail})
-        async with self._exchange.database.write() as tx:
+        async with self._exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, line)

@@ -11,6 +11,7 @@ from messaging.errors import InvalidRequest, Unauthenticated
 from messaging.flow.exchange import Exchange
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit, parties
 
 _LONGEST_KEY = 200
@@ -40,7 +41,7 @@ def _keyed_hash(pepper: bytes, secret: str) -> bytes:
 async def register_parties(exchange: Exchange, listed: Sequence[Party], *, actor: str) -> None:
     """Add parties, or bring what we know of them up to date. Raises InvalidRequest when a level 1 is missing."""
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         ours = {party.her_id for party in listed} | {party.her_id for party in await parties.every(tx.reader)}
         orphans = [party.her_id for party in listed if party.parent_her_id and party.parent_her_id not in ours]
         if orphans:
@@ -59,7 +60,7 @@ async def register_client(exchange: Exchange, client: Client, *, actor: str) -> 
     """Add a client or change its grants, and give it a new key; the key is told this once and never again."""
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         unknown = client.her_ids - set(await parties.known(tx.reader, client.her_ids))
         if unknown:
             raise InvalidRequest(f"HER-id {min(unknown)} is not registered; register the party first.")
@@ -74,7 +75,7 @@ async def register_client(exchange: Exchange, client: Client, *, actor: str) -> 
 async def revoke(exchange: Exchange, client_id: str, *, actor: str) -> int:
     """Revoke every live key of a client; tells how many there were."""
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         revoked = await parties.revoke_keys(tx, client_id, at=now)
         detail = {"client": client_id, "keys": revoked}
         await audit.write(tx, audit.Line(now, AuditEvent.CLIENT_REVOKED, actor, detail=detail))

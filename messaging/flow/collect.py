@@ -14,6 +14,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
+from messaging.model.sight import Sight
 from messaging.store import audit, deliveries, messages, notifications, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
@@ -33,7 +34,7 @@ class Kept:
 
 async def message(exchange: Exchange, actor: Client, message_id: UUID) -> Kept:
     """Read a message's metadata and how its deliveries stand."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ, Resource(between))
         row = await messages.get(tx, message_id)
@@ -44,14 +45,14 @@ async def message(exchange: Exchange, actor: Client, message_id: UUID) -> Kept:
 
 async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> bytes:
     """Read a message's document, byte for byte as it came; the access is recorded before it is given."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
         content = await messages.content(tx, message_id)
     if content is None:
         raise NotFound("The message's document is no longer kept.")
     line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, message_id, detail={"door": door})
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         await audit.write(tx, line)
     return content
 
@@ -59,14 +60,14 @@ async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door:
 async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> None:
     """Note that a receiver has the document safely; a second time changes nothing."""
     now = exchange.clock()
-    async with exchange.database.read() as reading:
+    async with exchange.database.read(Sight.of(actor)) as reading:
         between = await messages.parties_of(reading, message_id)
         authorise(actor, Action.READ, Resource(between))
     known = await exchange.directory.parties([her_id])
     party = known.get(her_id)
     locks = {her_id: party.locked_to} if party and party.locked_to else {}
     authorise(actor, Action.ACKNOWLEDGE, Resource(frozenset({her_id}), locks))
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         held = await deliveries.find(tx, message_id, her_id)
         if held is None:
             raise NotFound("The HER-id is no receiver of this message.")
@@ -78,14 +79,14 @@ async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, h
 async def inbox(exchange: Exchange, actor: Client, wanted: InboxQuery) -> list[dict[str, Any]]:
     """List what a version 2 client has not marked as read."""
     authorise(actor, Action.COLLECT, Resource(frozenset(wanted.receivers)))
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         return await messages.inbox(tx, wanted)
 
 
 async def unread(exchange: Exchange, actor: Client, her_ids: Collection[int], *, limit: int) -> list[dict[str, Any]]:
     """Read the notifications that have not been deleted yet."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         return await notifications.unread(tx, her_ids, limit=limit)
 
 
@@ -94,29 +95,31 @@ async def log(
 ) -> list[dict[str, Any]]:
     """Read the notification log behind an offset."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         return await notifications.log(tx, her_ids, after=after, limit=limit)
 
 
 async def delete_notifications(exchange: Exchange, actor: Client, ids: Collection[UUID]) -> None:
     """Take processed notifications off the unread queue; an id that is not the caller's is passed over in silence."""
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         await notifications.delete(tx, ids, actor.her_ids, at=exchange.clock())
 
 
 def follow_unread(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> AsyncGenerator[list[dict[str, Any]]]:
     """Follow unread notifications as they come, each once in this stream; an empty list is a heartbeat."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
-    return _follow_unread(exchange, her_ids)
+    return _follow_unread(exchange, Sight.of(actor), her_ids)
 
 
-async def _follow_unread(exchange: Exchange, her_ids: Collection[int]) -> AsyncGenerator[list[dict[str, Any]]]:
+async def _follow_unread(
+    exchange: Exchange, sight: Sight, her_ids: Collection[int]
+) -> AsyncGenerator[list[dict[str, Any]]]:
     floor, seen = 0, set[UUID]()
     async for beat in _looks(exchange, her_ids):
         full = True
         while full:
             limit = _STREAM_PAGE + len(seen)
-            async with exchange.database.read() as tx:
+            async with exchange.database.read(sight) as tx:
                 settled = await notifications.settled(tx)
                 rows = await notifications.unread(tx, her_ids, after=floor, limit=limit)
             new = [row for row in rows if row["id"] not in seen]
@@ -134,9 +137,9 @@ async def follow_log(
     """Follow the notification log behind an offset as it grows (None: from its end); an empty list is a heartbeat."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
     if after is None:
-        async with exchange.database.read() as tx:
+        async with exchange.database.read(Sight.of(actor)) as tx:
             after = await notifications.last_position(tx)
-    return _follow_log(exchange, her_ids, after)
+    return _follow_log(exchange, Sight.of(actor), her_ids, after)
 
 
 def end_streams(exchange: Exchange) -> None:
@@ -144,11 +147,13 @@ def end_streams(exchange: Exchange) -> None:
     exchange.wakeups.close()
 
 
-async def _follow_log(exchange: Exchange, her_ids: Collection[int], after: int) -> AsyncGenerator[list[dict[str, Any]]]:
+async def _follow_log(
+    exchange: Exchange, sight: Sight, her_ids: Collection[int], after: int
+) -> AsyncGenerator[list[dict[str, Any]]]:
     async for beat in _looks(exchange, her_ids):
         full = True
         while full:
-            async with exchange.database.read() as tx:
+            async with exchange.database.read(sight) as tx:
                 rows = await notifications.log(tx, her_ids, after=after, limit=_STREAM_PAGE)
             if rows:
                 after = rows[-1]["position"]

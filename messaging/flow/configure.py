@@ -11,6 +11,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.message import APPREC
 from messaging.model.party import Client
+from messaging.model.sight import Sight
 from messaging.store import audit, parties
 
 
@@ -32,7 +33,7 @@ async def configure(exchange: Exchange, actor: Client, wanted: Sequence[Configur
         raise InvalidRequest("A party cannot refuse AppRecs; take APPREC out of MessageFunction.")
     now = exchange.clock()
     her_ids = frozenset(one.her_id for one in wanted)
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         known = await parties.hold(tx, her_ids)
         locks = {her_id: party.locked_to for her_id, party in known.items() if party.locked_to}
         authorise(actor, Action.CONFIGURE, Resource(her_ids, locks))

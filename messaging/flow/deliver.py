@@ -16,6 +16,7 @@ from messaging.model.lifecycle import Event, State
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
 from messaging.model.retry import Circuit
+from messaging.model.sight import EVERYTHING
 from messaging.spi import Adapter, Deferred, Outcome, Parcel, Refused, Sent
 from messaging.store import deliveries, messages, notifications, wakeups
 from messaging.store.deliveries import Held
@@ -62,7 +63,7 @@ class RouteWorker:
         limit = self._circuit.admits(now, exchange.terms.route_concurrency)
         if limit == 0:
             return False
-        async with exchange.database.write() as tx:
+        async with exchange.database.write(EVERYTHING) as tx:
             claimed = await deliveries.claim(
                 tx, self._route, at=now, lease_until=now + exchange.terms.lease, limit=limit, actor=self._actor
             )
@@ -71,7 +72,7 @@ class RouteWorker:
 
     async def _deliver(self, held: Held) -> None:
         exchange = self._exchange
-        async with exchange.database.read() as tx:
+        async with exchange.database.read(EVERYTHING) as tx:
             row = await messages.get(tx, held.message_id)
             content = await messages.content(tx, held.message_id)
         if row is None or content is None:
@@ -111,7 +112,7 @@ class RouteWorker:
         exchange = self._exchange
         now = exchange.clock()
         event, detail, due = self._verdict(held, outcome)
-        async with exchange.database.write() as tx:
+        async with exchange.database.write(EVERYTHING) as tx:
             due_at = now + due if due is not None else None
             if event is Event.HANDED_OVER:
                 due_at = await deliveries.receipt_deadline(tx, held)

@@ -14,6 +14,7 @@ from messaging.flow.receive import require_room
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
+from messaging.model.sight import NOTHING, Sight
 from messaging.model.succession import Succession, among
 from messaging.spi import Parcel
 from messaging.store import audit, deliveries, messages, parties, succession
@@ -49,7 +50,7 @@ class Conversation:
 
 async def search(exchange: Exchange, actor: Client, wanted: Search) -> list[dict[str, Any]]:
     """List messages, newest first, each with its deliveries: all of them for an operator, its own for a party."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         rows = await messages.search(tx, replace(wanted, her_ids=_seen_by(actor)))
         return await _with_succession(tx, rows, actor)
 
@@ -59,7 +60,7 @@ async def conversation(exchange: Exchange, actor: Client, any_id: str) -> Conver
 
     Raises NotFound alike where there is nothing and where nothing of it is the caller's.
     """
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         rows = await messages.conversation(tx, any_id, her_ids=_seen_by(actor), limit=_LONGEST_CONVERSATION + 1)
         if not rows:
             raise NotFound("There is no such conversation, or it is not yours to see.")
@@ -72,7 +73,7 @@ async def succession_of(exchange: Exchange, actor: Client, message_id: UUID) -> 
 
     Raises NotFound alike for no message and for somebody else's.
     """
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         authorise(actor, Action.READ, Resource(await messages.parties_of(tx, message_id)))
         row = await messages.get(tx, message_id)
         (told,) = await _with_succession(tx, [row] if row else [], actor)
@@ -96,7 +97,7 @@ async def _with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client
 
 async def story(exchange: Exchange, actor: Client, message_id: UUID) -> Story:
     """Read one message's life. Raises NotFound alike for no message and for somebody else's."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         row = await messages.get(tx, message_id)
         if row is None:
@@ -116,13 +117,13 @@ async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID,
     authorise(actor, Action.OPERATE)
     if not reason.strip():
         raise InvalidRequest("Say why the document is read; the reason is kept in the audit log.")
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         content = await messages.content(tx, message_id)
     if content is None:
         raise NotFound("There is no such message, or its document is no longer kept.")
     detail = {"reason": reason.strip()[:_LONGEST_REASON], "door": door}
     line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, message_id, detail=detail)
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         await audit.write(tx, line)
     return content
 
@@ -131,7 +132,7 @@ async def refused(
     exchange: Exchange, actor: Client, *, before: Before | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """List refused documents, newest first: all of them for an operator, those it handed in itself for a party."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         client_id = None if actor.oversees else actor.id
         return await messages.refusals(tx, client_id=client_id, before=before, limit=limit)
 
@@ -149,7 +150,7 @@ async def refused_document(exchange: Exchange, actor: Client, refusal_id: UUID, 
         raise Forbidden("An operator sees what was wrong with a refused document, and not the document itself.")
     detail = {"refusal": str(refusal_id), "door": door}
     line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, her_id=row["sender_her_id"], detail=detail)
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         await audit.write(tx, line)
     content: bytes = row["content"]
     return content
@@ -161,7 +162,7 @@ async def refused_receipts(exchange: Exchange, actor: Client, refusal_id: UUID) 
 
 
 async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[str, Any]:
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         row = await messages.refusal(tx, refusal_id)
     if row is None or not (actor.oversees or row["client_id"] == actor.id):
         raise NotFound("There is no such refused document (any more), or it is not yours to see.")
@@ -171,21 +172,21 @@ async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[
 async def every_party(exchange: Exchange, actor: Client) -> list[Party]:
     """List all parties, by HER-id; for operators."""
     authorise(actor, Action.OVERSEE)
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         return await parties.every(tx)
 
 
 async def ready(exchange: Exchange) -> None:
     """Raise Unavailable unless the exchange could take a message in now."""
     require_room(exchange)
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(NOTHING) as tx:
         await parties.count(tx)
 
 
 async def every_client(exchange: Exchange, actor: Client) -> list[Client]:
     """List all clients, by name; for operators."""
     authorise(actor, Action.OVERSEE)
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         return await parties.clients(tx)
 
 
@@ -194,5 +195,5 @@ async def audit_log(
 ) -> list[dict[str, Any]]:
     """Read the audit log from a line on, oldest first; for operators."""
     authorise(actor, Action.AUDIT)
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         return await audit.recent(tx, after=after, limit=limit, event=event)

@@ -15,6 +15,7 @@ from messaging.model.audit import AuditEvent
 from messaging.model.merkle import Grown, Tree
 from messaging.model.party import Client
 from messaging.model.seal import VERSION, canonical, line_bytes
+from messaging.model.sight import Sight
 from messaging.store import audit, seals
 from messaging.store.seals import Kept
 from messaging.store.session import ReadTx
@@ -28,7 +29,7 @@ async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str 
     """
     authorise(actor, Action.AUDIT)
     trusted = (await find(exchange.database, to)) if to else None
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(Sight.of(actor)) as tx:
         lines = await seals.lines_of(tx, message_id)
         if not lines:
             raise NotFound("The audit log has no line about such a message.")
@@ -87,7 +88,7 @@ async def export(exchange: Exchange, actor: Client) -> AsyncIterator[bytes]:
     What is missing or changed in the database is so in the export, for whoever checks it to find.
     """
     authorise(actor, Action.AUDIT)
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         newest = await seals.last(tx.reader)
         detail = {"until": newest.seal.number if newest else None}
         await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.AUDIT_EXPORTED, actor.id, detail=detail))

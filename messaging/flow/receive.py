@@ -24,6 +24,7 @@ from messaging.model.faults import Fault, FaultCode
 from messaging.model.message import Envelope, Receiver
 from messaging.model.party import Client, Party
 from messaging.model.routes import MAILBOX
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit, messages, wakeups
 from messaging.store.acceptance import Acceptance
 from messaging.store.committer import Committed, Standing
@@ -140,7 +141,7 @@ async def _authorise_sender(
         event = AuditEvent.LOCK_HIT if isinstance(error, Locked) else AuditEvent.DOCUMENT_REFUSED
         detail = {"reason": "sender", "door": handed.door, "type": envelope.type}
         line = audit.Line(exchange.clock(), event, actor.id, her_id=sender, detail=detail)
-        async with exchange.database.write() as tx:
+        async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, line)
         raise
 
@@ -191,7 +192,7 @@ async def _answered(exchange: Exchange, envelope: Envelope) -> UUID | None:
     if envelope.receipt is None:
         return None
     addressee = envelope.receivers[0].address
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         row = None
         for her_id in (addressee.her_id, addressee.parent_her_id):
             if her_id is not None and row is None:

@@ -20,6 +20,7 @@ from messaging.model.message import APPREC, Envelope, Receiver, ReceiverRole
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
 from messaging.model.receipt import Receipt, ReceiptError, ReceiptStatus
+from messaging.model.sight import EVERYTHING
 from messaging.spi import Parcel
 from messaging.store import audit, messages, notifications, wakeups
 from messaging.store.payloads import pack
@@ -60,7 +61,7 @@ async def refuse(
     codes = sorted({fault.code.value for fault in faults})
     detail = {"refusal": str(refusal_id), "codes": codes, "faults": len(faults), "door": handed.door}
     line = audit.Line(now, AuditEvent.DOCUMENT_REFUSED, actor.id, her_id=sender, detail=detail)
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         await messages.keep_refusal(tx, row)
         await audit.write(tx, line)
         await notifications.write(
@@ -155,7 +156,7 @@ async def offer(exchange: Exchange, row: dict[str, Any]) -> tuple[Parcel, ...]:
 
     The same document refused twice has the same AppRecs twice.
     """
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         first = await _first(tx, row)
     return await receipts_of(exchange, row if first is None or first["digest"] != row["digest"] else first)
 
@@ -166,7 +167,7 @@ async def answer(exchange: Exchange, actor: Client, refusal_id: UUID, *, again: 
     `again`: the first answer may not have reached its sender, and is given again as it was. A message that was taken in
     before is answered by its receivers, and whoever speaks in a foreign name is not answered at all.
     """
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         row = await messages.refusal(tx, refusal_id)
         if row is None or row["sender_her_id"] not in actor.her_ids:
             return ()
@@ -179,7 +180,7 @@ async def answer(exchange: Exchange, actor: Client, refusal_id: UUID, *, again: 
     if parcels:
         detail = {"refusal": str(refusal_id), "apprecs": [parcel.msg_id for parcel in parcels]}
         event, sender = AuditEvent.DOCUMENT_ANSWERED, row["sender_her_id"]
-        async with exchange.database.write() as tx:
+        async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, audit.Line(exchange.clock(), event, actor.id, her_id=sender, detail=detail))
     return parcels
 

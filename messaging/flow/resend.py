@@ -9,6 +9,7 @@ from messaging.flow.exchange import Exchange
 from messaging.model.access import Action, authorise
 from messaging.model.lifecycle import Event, after
 from messaging.model.party import Client
+from messaging.model.sight import Sight
 from messaging.store import deliveries, wakeups
 
 
@@ -25,7 +26,7 @@ async def close(exchange: Exchange, actor: Client, delivery_id: UUID, *, note: s
 async def _move(exchange: Exchange, actor: Client, delivery_id: UUID, event: Event, note: str) -> None:
     authorise(actor, Action.OPERATE)
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(Sight.of(actor)) as tx:
         held = await deliveries.find_by_id(tx, delivery_id)
         if held is None:
             raise NotFound("There is no such delivery.")

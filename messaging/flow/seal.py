@@ -21,6 +21,7 @@ from messaging.model.audit import AuditEvent
 from messaging.model.merkle import Tree, leaf_hash
 from messaging.model.party import Client
 from messaging.model.seal import Seal, line_bytes
+from messaging.model.sight import EVERYTHING
 from messaging.signing import SigningKey
 from messaging.store import audit, seals
 from messaging.store.seals import Kept, Mark
@@ -75,7 +76,7 @@ class Sealer:
         """Seal once; tells whether more lines wait already."""
         self._nothing_waits = False
         held = await self._anchored()
-        async with self.exchange.database.read() as tx:
+        async with self.exchange.database.read(EVERYTHING) as tx:
             base = await seals.last(tx)
             if self._leaves_it_to_another(base):
                 self._nothing_waits = True
@@ -133,7 +134,7 @@ class Sealer:
         is_full = len(lines) == _AT_A_TIME
         settled = min(settled, lines[-1][0]) if is_full else settled
         following = self._signed(base, tree, last_line=lines[-1][0], settled=settled, replaces=replaces)
-        async with self.exchange.database.write() as tx:
+        async with self.exchange.database.write(EVERYTHING) as tx:
             if not await seals.append(tx, base.seal if base else None, following, hashed):
                 return True  # another was faster: look again
             if base is not None and base.seal.key != following.seal.key:
@@ -166,7 +167,7 @@ class Sealer:
             "numbers": sorted(seal.number for seal in lost.values()),
             "kept": base.seal.number if base else None,
         }
-        async with self.exchange.database.write() as tx:
+        async with self.exchange.database.write(EVERYTHING) as tx:
             told = await _lines(tx.reader, base, AuditEvent.AUDIT_GAP)
             if any(line["detail"]["seals"] == detail["seals"] for line in told):
                 return
@@ -190,7 +191,7 @@ class Sealer:
     async def raise_alarm(self) -> bool:
         """Raise the alarm when lines wait too long, unless it stands among them already."""
         now = self.exchange.clock()
-        async with self.exchange.database.write() as tx:
+        async with self.exchange.database.write(EVERYTHING) as tx:
             base = await seals.last(tx.reader)
             count, oldest = await seals.waiting(tx.reader, after=base.settled if base else 0)
             if oldest is None or now - oldest <= LATE or await _lines(tx.reader, base, AuditEvent.UNSEALED):
@@ -239,7 +240,7 @@ async def acknowledge_gap(exchange: Exchange, actor: Client, *, note: str) -> li
     """
     authorise(actor, Action.OPERATE)
     held = [seal for anchor in exchange.anchors if (seal := await anchor.last()) is not None]
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         base = await seals.last(tx.reader)
         lost = {digest.hex(): seal.number for digest, seal in (await _lost(tx.reader, held)).items()}
         for alarm in await _lines(tx.reader, base, AuditEvent.AUDIT_GAP):

@@ -14,6 +14,7 @@ from messaging.flow.walk import Walk
 from messaging.model.access import Action, authorise
 from messaging.model.party import Client
 from messaging.model.seal import Finding, Seal, Verdict
+from messaging.model.sight import EVERYTHING
 from messaging.store import seals
 from messaging.store.seals import Kept
 from messaging.store.session import Database
@@ -47,7 +48,7 @@ async def verify(exchange: Exchange, actor: Client, *, since: str | None = None,
     authorise(actor, Action.AUDIT)
     database = exchange.database
     start = await find(database, since) if since else None
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         newest = await seals.last(tx)
         walk = Walk(start, end=await seals.leaf_count(tx))
     if newest is not None:
@@ -70,7 +71,7 @@ async def verify(exchange: Exchange, actor: Client, *, since: str | None = None,
 async def find(database: Database, name: str) -> Kept:
     """Find a seal by its number, or by its digest in hexadecimal. Raises NotFound."""
     if name.isdecimal() and len(name) < 20:  # noqa: PLR2004 - a digest has 64
-        async with database.read() as tx:
+        async with database.read(EVERYTHING) as tx:
             kept = await seals.get(tx, int(name))
     else:
         kept = await _by_digest(database, name.lower())
@@ -82,7 +83,7 @@ async def find(database: Database, name: str) -> Kept:
 async def _by_digest(database: Database, digest: str) -> Kept | None:
     number = 0
     while True:
-        async with database.read() as tx:
+        async with database.read(EVERYTHING) as tx:
             some = await seals.page(tx, start=number, limit=_SEALS_AT_A_TIME)
         if not some:
             return None
@@ -95,7 +96,7 @@ async def _by_digest(database: Database, digest: str) -> Kept | None:
 async def _without_seal(database: Database, start: Kept | None, newest: Kept | None) -> list[Finding]:
     """Look for lines that have no seal: new ones, and ones that were put among the sealed."""
     settled = newest.settled if newest else 0
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         after = start.settled if start else 0
         inserted = await seals.never_sealed(tx, after=after, until=settled, limit=_SOME)
         count, oldest = await seals.waiting(tx, after=settled)
@@ -109,7 +110,7 @@ async def _without_seal(database: Database, start: Kept | None, newest: Kept | N
 
 async def _gaps(database: Database) -> list[Finding]:
     """Tell where the log goes on behind a loss that an operator has acknowledged."""
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         later = await seals.replacing(tx)
     text = "before seal {} the end of the log was lost, and an operator acknowledged it: see audit.gap_acknowledged"
     return [Finding(Verdict.GAP, text.format(seal.number), seal=seal.number) for seal in later]

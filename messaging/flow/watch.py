@@ -12,6 +12,7 @@ from messaging.flow.exchange import Exchange
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event, State
 from messaging.model.notification import NotificationType
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit, deliveries, messages, notifications, wakeups
 from messaging.store.session import WriteTx
 
@@ -44,7 +45,7 @@ async def sweep(exchange: Exchange) -> bool:
 async def take_over(exchange: Exchange) -> int:
     """Put deliveries back in line whose worker has not come back before its lease ran out; the last time gives up."""
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         lapsed = await deliveries.lapsed_leases(tx, at=now, limit=_AT_A_TIME)
         for held in lapsed:
             await deliveries.end_attempt(tx, held, at=now, outcome="lapsed", detail="the worker did not come back")
@@ -58,7 +59,7 @@ async def take_over(exchange: Exchange) -> int:
 async def raise_alarms(exchange: Exchange) -> int:
     """Raise one alarm for each deadline that has passed, and tell the sender when it is the AppRec's."""
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         late = await deliveries.late(tx, at=now, limit=_AT_A_TIME)
         for row in late:
             waits = row["state"] == State.WAITING.value
@@ -96,7 +97,7 @@ def _missing(row: dict[str, Any]) -> notifications.Notice:
 async def purge(exchange: Exchange) -> int:
     """Drop refused documents whose time in the transport log is over."""
     now = exchange.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         dropped = await messages.purge_refusals(tx, at=now)
         if dropped:
             await audit.write(tx, audit.Line(now, AuditEvent.REFUSALS_PURGED, ACTOR, detail={"dropped": dropped}))

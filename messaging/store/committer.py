@@ -22,6 +22,7 @@ from messaging.errors import DatabaseUnavailable, TransactionConflict
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.receipt import ReceiptStatus
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit, deliveries, notifications, succession
 from messaging.store import tables as t
 from messaging.store.acceptance import Acceptance, Settlement
@@ -104,7 +105,7 @@ class Committer:
                 waiting.done.set_result(answer)
 
     async def _write(self, group: Sequence[Acceptance]) -> list[Committed]:
-        async with self._database.write() as tx:
+        async with self._database.write(EVERYTHING) as tx:
             await succession.hold(tx, [acceptance.message for acceptance in group])
             kept = await _insert_messages(tx, group)
             new = await succession.settle(tx, [a for a in group if a.message["id"] in kept])

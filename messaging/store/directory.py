@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Generic, TypeVar
 
 from messaging.model.party import Party
+from messaging.model.sight import NOTHING
 from messaging.store import parties
 from messaging.store.parties import KeyRecord
 from messaging.store.session import Database
@@ -57,7 +58,7 @@ class Directory:
         missing = set(her_ids) - remembered.keys()
         if not missing:
             return remembered
-        async with self._database.read() as tx:
+        async with self._database.read(NOTHING) as tx:
             found = await parties.known(tx, missing)
         for her_id, party in found.items():
             self._parties.keep(her_id, party)
@@ -68,7 +69,7 @@ class Directory:
         remembered = self._keys.get(key_id)
         if remembered is not None:
             return remembered
-        async with self._database.read() as tx:
+        async with self._database.read(NOTHING) as tx:
             found = await parties.client_by_key(tx, key_id)
         if found is not None:
             self._keys.keep(key_id, found)

@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from messaging.model.sight import EVERYTHING
 from messaging.store.session import Database
 from messaging.store.tables import metadata
 
@@ -19,7 +20,7 @@ _ONE_UPGRADER = 7_201_948
 
 async def upgrade(database: Database) -> None:
     """Apply every revision that the database lacks; a second upgrader waits for the first."""
-    async with database.write() as tx:
+    async with database.write(EVERYTHING) as tx:
         if tx.is_postgresql:
             await tx.connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_UPGRADER})"))
         await tx.connection.run_sync(_upgrade)
@@ -35,5 +36,5 @@ def _upgrade(connection: Connection) -> None:
 
 async def differences(database: Database) -> list[Any]:
     """Tell where the database differs from the tables that the code knows."""
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         return list(await tx.run_sync(lambda c: compare_metadata(MigrationContext.configure(c), metadata)))

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, func, select
 
 from messaging.model.merkle import Tree
 from messaging.model.seal import Seal
+from messaging.model.sight import EVERYTHING
 from messaging.store import tables as t
 from messaging.store.session import Database, ReadTx, WriteTx
 
@@ -212,7 +213,7 @@ async def leaves(database: Database, *, start: int, end: int) -> AsyncIterator[l
         .limit(_ROWS_AT_A_TIME)
     )
     while start < end:
-        async with database.read() as tx:
+        async with database.read(EVERYTHING) as tx:
             rows = (await tx.execute(query.where(leaf.leaf_index >= start, leaf.leaf_index < end))).all()
         if not rows:
             return
@@ -224,7 +225,7 @@ async def in_order(database: Database, *, after: Kept | None, until: Kept) -> As
     """Read the sealed log behind a seal, page by page: leaves with their lines, and each seal behind its leaves."""
     number, index = (after.seal.number + 1, after.seal.size) if after else (0, 0)
     while number <= until.seal.number:
-        async with database.read() as tx:
+        async with database.read(EVERYTHING) as tx:
             some = await page(tx, start=number, limit=_SEALS_AT_A_TIME)
         ahead = [kept for kept in some if kept.seal.number <= until.seal.number][::-1]
         if not ahead:

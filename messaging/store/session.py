@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable, TransactionConflict
+from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import tables as t
+from messaging.store.wall import look_with
 
 ReadTx = NewType("ReadTx", AsyncConnection)
 """A connection that may only look."""
@@ -166,18 +168,23 @@ class Database:
         return self.file.parent if self.file else None
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadTx]:
-        """Open a transaction that only looks."""
+    async def read(self, sight: Sight) -> AsyncIterator[ReadTx]:
+        """Open a transaction that only looks, and on PostgreSQL sees no more than `sight` says."""
         with _outages():
             async with self._readers.connect() as connection, connection.begin():
+                await look_with(connection, sight)
                 yield ReadTx(connection)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteTx]:
-        """Open a transaction that may write; leaving the block commits it durably, an exception rolls it back."""
+    async def write(self, sight: Sight) -> AsyncIterator[WriteTx]:
+        """Open a transaction that may write; leaving the block commits it durably, an exception rolls it back.
+
+        On PostgreSQL it sees and touches no more than `sight` says. SQLite has no such wall: the code is the only one.
+        """
         with _outages():
             if not self.is_sqlite:
                 async with self._writers.begin() as connection:
+                    await look_with(connection, sight)
                     yield WriteTx(connection)
                 return
             async with self._writing, self._writers.begin() as connection:
@@ -185,7 +192,7 @@ class Database:
 
     async def check(self) -> None:
         """Refuse a database that would lose what it has confirmed."""
-        async with self.read() as tx:
+        async with self.read(NOTHING) as tx:
             if self.is_sqlite:
                 await _check_sqlite(tx)
             else:
@@ -195,7 +202,7 @@ class Database:
         """Keep notification offsets rising after a restore, when PostgreSQL's transaction ids may have begun anew."""
         if self.is_sqlite:
             return
-        async with self.write() as tx:
+        async with self.write(EVERYTHING) as tx:
             last = await tx.connection.scalar(select(func.coalesce(func.max(t.notification.c.position), 0)))
             now = await tx.connection.scalar(select(_transaction_position() + _epoch_start()))
             if last is not None and now is not None and last >= now:

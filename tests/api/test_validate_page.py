@@ -17,6 +17,7 @@ from messaging.api.source import MOST_LINES
 from messaging.api.uploads import file_in
 from messaging.api.validate_page import LARGEST, language_of
 from messaging.http import Response
+from messaging.model.sight import EVERYTHING
 from messaging.store import tables
 
 GOOD = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
@@ -47,7 +48,7 @@ def words(tree: html.HtmlElement, path: str) -> str:
 
 
 async def rows(api: Api) -> dict[str, int]:
-    async with api.world.exchange.database.read() as tx:
+    async with api.world.exchange.database.read(EVERYTHING) as tx:
         names = {name: select(func.count()).select_from(table) for name, table in tables.metadata.tables.items()}
         return {name: int(await tx.scalar(query) or 0) for name, query in names.items()}
 

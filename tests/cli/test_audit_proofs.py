@@ -25,6 +25,7 @@ from messaging.cli import app
 from messaging.errors import CallerError, Conflict, InvalidRequest, NotFound
 from messaging.flow import clients, receive, work
 from messaging.flow.handed import Handed
+from messaging.model.sight import EVERYTHING
 from messaging.settings import load
 from world import SetClock
 
@@ -70,7 +71,7 @@ def run(*words: str, code: int = 0) -> str:
 
 def change(statement: str) -> None:
     async def act() -> None:
-        async with open_exchange(load()) as exchange, exchange.database.write() as tx:
+        async with open_exchange(load()) as exchange, exchange.database.write(EVERYTHING) as tx:
             for trigger in ("audit_refuses_update", "audit_refuses_delete") if not tx.is_postgresql else ():
                 await tx.connection.execute(text(f"DROP TRIGGER {trigger}"))
             if tx.is_postgresql:
@@ -189,7 +190,7 @@ def test_a_database_that_was_changed_makes_an_export_that_tells_it(message_id: s
     change_again = "UPDATE audit SET actor = 'x' WHERE id = 3"
 
     async def act() -> None:
-        async with open_exchange(load()) as exchange, exchange.database.write() as tx:
+        async with open_exchange(load()) as exchange, exchange.database.write(EVERYTHING) as tx:
             await tx.connection.execute(text(change_again))
 
     asyncio.run(act())

@@ -25,6 +25,7 @@ from messaging.model.lifecycle import Event
 from messaging.model.party import Client
 from messaging.model.receipt import ReceiptStatus
 from messaging.model.retry import RetryPolicy
+from messaging.model.sight import EVERYTHING
 from messaging.registry import Registry
 from messaging.settings import RouteSetting, Settings
 from messaging.spi import Accepted, Deferred, Refused, Rejected, Sent, Submission
@@ -165,12 +166,12 @@ async def test_a_parked_route_rests_and_then_one_parcel_tries_it(routed: World) 
 async def test_a_lapsed_lease_is_taken_over_and_the_late_worker_changes_nothing(routed: World) -> None:
     message_id = await send(routed)
     exchange, now = routed.exchange, routed.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         (late,) = await deliveries.claim(tx, "far", at=now, lease_until=now, limit=1, actor="worker:late")
     routed.clock.forward(seconds=1)
     await watch.sweep(exchange)
     assert await worker(routed).work_once()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         assert await deliveries.move(tx, late, Event.GAVE_UP, at=routed.clock(), actor="worker:late") is None
     assert (await the_delivery(routed, message_id))["state"] == "sent"
     assert "delivery.gave_up" not in await events(routed, message_id)
@@ -241,11 +242,11 @@ async def test_an_apprec_from_an_inbound_adapter_settles_the_delivery(routed: Wo
 async def test_an_apprec_before_the_hand_over_is_settled_is_never_undone(routed: World) -> None:
     message_id = await send(routed)
     exchange, now = routed.exchange, routed.clock()
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         (held,) = await deliveries.claim(tx, "far", at=now, lease_until=now, limit=1, actor="worker:test")
     kommune = routed.clients["kommune"]
     await acknowledge.acknowledge(exchange, kommune, message_id, Answer(NURSING, ReceiptStatus.OK), door="test")
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         assert await deliveries.move(tx, held, Event.HANDED_OVER, at=now, actor="worker:test") is None
     assert (await the_delivery(routed, message_id))["state"] == "acknowledged"
 

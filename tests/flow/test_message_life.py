@@ -13,6 +13,7 @@ from messaging.flow import acknowledge, collect, receive
 from messaging.flow.acknowledge import Answer
 from messaging.flow.receive import Announced, Handed, Taken
 from messaging.model.receipt import ReceiptError, ReceiptStatus
+from messaging.model.sight import EVERYTHING
 from messaging.store import audit, messages
 from messaging.store.messages import InboxQuery
 from world import World
@@ -37,7 +38,7 @@ async def answer(
 
 
 async def timeline(running: World, message_id: UUID) -> list[str]:
-    async with running.exchange.database.read() as tx:
+    async with running.exchange.database.read(EVERYTHING) as tx:
         return [line["event"] for line in await audit.of_message(tx, message_id)]
 
 
@@ -90,7 +91,7 @@ async def test_the_same_msg_id_with_other_bytes_is_a_conflict_and_changes_nothin
     first = await send(running)
     with pytest.raises(Conflict):
         await send(running, ADMITTED + b"\n")
-    async with running.exchange.database.read() as tx:
+    async with running.exchange.database.read(EVERYTHING) as tx:
         assert await messages.content(tx, first.message_id) == ADMITTED
     assert "message.conflicted" in await timeline(running, first.message_id)
 
@@ -175,7 +176,7 @@ async def test_an_unknown_receiver_is_refused_with_e21_and_stays_in_the_transpor
     with pytest.raises(Refused) as refused:
         await send(running, fixtures.read("invalid/E21/receiver_unknown.xml"))
     assert [fault.code for fault in refused.value.faults] == ["E21"]
-    async with running.exchange.database.read() as tx:
+    async with running.exchange.database.read(EVERYTHING) as tx:
         kept = await messages.refusal(tx, UUID(refused.value.refusal_id or ""))
         assert kept is not None
         assert kept["content"] == fixtures.read("invalid/E21/receiver_unknown.xml")

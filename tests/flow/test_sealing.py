@@ -28,6 +28,7 @@ from messaging.model.access import Role
 from messaging.model.merkle import Tree, leaf_hash
 from messaging.model.party import Client
 from messaging.model.seal import Seal, line_bytes
+from messaging.model.sight import EVERYTHING
 from messaging.settings import Settings
 from messaging.signing import SigningKey
 from messaging.store import seals
@@ -51,7 +52,7 @@ def keeper(exchange: Exchange, clock: SetClock) -> Keeper:
 
 async def tamper(exchange: Exchange, *statements: str | Executable) -> None:
     """Act as somebody who may do anything with the database."""
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         if tx.is_postgresql:
             await tx.connection.execute(text("SET LOCAL session_replication_role = 'replica'"))
         else:
@@ -159,7 +160,7 @@ async def test_a28_a_line_and_its_hash_changed_together_do_not_give_the_signed_r
 
 async def seal_anew(exchange: Exchange, *, start: int) -> None:
     """Seal from a seal on as somebody would who has the key."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         chain = await seals.page(tx, start=0, limit=100)
         leaves = await seals.hashes(tx, start=0, end=chain[-1].seal.size)
     tree, before = Tree(), None

@@ -21,6 +21,7 @@ from messaging.flow.deliver import RouteWorker
 from messaging.flow.exchange import Exchange
 from messaging.flow.receive import Handed
 from messaging.model.receipt import ReceiptStatus
+from messaging.model.sight import EVERYTHING
 from messaging.registry import Registry
 from messaging.settings import RouteSetting, Settings
 from messaging.store import succession
@@ -256,7 +257,7 @@ async def test_who_comes_second_waits_until_the_first_is_committed(two: tuple[Wo
     one, other = two
     original, cancellation = pair()
     row = {"link": msg_id_of(original), "sender_her_id": WARD, "type": "LOG_INNLAGT", "status": "N"}
-    async with other.database.write() as tx:
+    async with other.database.write(EVERYTHING) as tx:
         await succession.hold(tx, [row])
         unrelated = await asyncio.wait_for(send(one, NEW), timeout=10)
         waiting = asyncio.create_task(send(one, cancellation))

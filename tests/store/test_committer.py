@@ -15,6 +15,7 @@ from messaging.errors import DatabaseUnavailable
 from messaging.flow.decide import Intake, decide
 from messaging.model.party import Client
 from messaging.model.routes import Routes
+from messaging.model.sight import EVERYTHING
 from messaging.store import messages
 from messaging.store.committer import Acceptance, Committer, Standing
 from messaging.store.session import Database
@@ -59,7 +60,7 @@ async def test_a_poison_message_fails_alone_and_its_neighbours_are_kept(
     running.cancel()
     assert isinstance(done[1], Exception)
     assert [a.standing for a in (done[0], *done[2:]) if not isinstance(a, BaseException)] == [Standing.KEPT] * 3
-    async with database.read() as tx:
+    async with database.read(EVERYTHING) as tx:
         assert {row["id"] for row in await messages.search(tx, messages.Search())} == {a.message["id"] for a in good}
     await database.close()
 
@@ -95,7 +96,7 @@ async def test_nothing_is_confirmed_while_the_database_is_away(validator: Valida
 async def test_who_waits_is_told_when_the_exchange_stops(validator: Validator, database_url: str) -> None:
     database = Database(database_url)
     committer = Committer(database)
-    async with database.write():  # holds SQLite's writer; on PostgreSQL the commit may win the race
+    async with database.write(EVERYTHING):  # holds SQLite's writer; on PostgreSQL the commit may win the race
         running = asyncio.create_task(committer.run())
         waiting = asyncio.create_task(committer.commit(acceptance(validator)))
         await asyncio.sleep(0)

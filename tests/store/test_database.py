@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, select, text
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable
+from messaging.model.sight import EVERYTHING
 from messaging.store import migrate
 from messaging.store.session import Database
 from messaging.store.tables import message
@@ -43,7 +44,7 @@ async def first_version(
     is_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'first.db'}" if is_sqlite else await databases.empty_postgresql()
     database = Database(url)
-    async with database.write() as tx:
+    async with database.write(EVERYTHING) as tx:
         await tx.connection.run_sync(_upgrade_to, "0001")
         for number, status in ((1, "'N'"), (2, "NULL")):
             await tx.connection.execute(text(_MESSAGE.format(number=number, status=status)), {"digest": b"x" * 32})
@@ -69,7 +70,7 @@ def _upgrade_to(connection: Connection, revision: str) -> None:
 async def test_what_the_first_version_kept_is_linked_by_its_conversation(first_version: Database) -> None:
     await migrate.upgrade(first_version)
     assert await migrate.differences(first_version) == []
-    async with first_version.read() as tx:
+    async with first_version.read(EVERYTHING) as tx:
         rows = (await tx.execute(select(message.c.msg_id, message.c.link, message.c.warnings))).all()
     assert sorted(rows) == [("m1", "c1", []), ("m2", None, [])]
 
@@ -78,7 +79,7 @@ async def test_sqlite_keeps_wal_with_full_synchronisation_on_every_connection(tm
     database = Database(f"sqlite:///{tmp_path / 'own.db'}")
     try:
         await database.check()
-        async with database.write() as tx:
+        async with database.write(EVERYTHING) as tx:
             assert await tx.connection.scalar(text("PRAGMA synchronous")) == 2
             assert await tx.connection.scalar(text("PRAGMA journal_mode")) == "wal"
             assert await tx.connection.scalar(text("PRAGMA foreign_keys")) == 1
@@ -91,14 +92,14 @@ async def test_an_exception_in_the_block_rolls_everything_back(database_url: str
     insert = text("INSERT INTO client (id, name, role, created_at) VALUES ('a', 'a', 'party', '2026-01-01')")
 
     async def fail_after_writing() -> None:
-        async with database.write() as tx:
+        async with database.write(EVERYTHING) as tx:
             await tx.connection.execute(insert)
             raise KeyError
 
     try:
         with pytest.raises(KeyError):
             await fail_after_writing()
-        async with database.read() as reading:
+        async with database.read(EVERYTHING) as reading:
             assert await reading.scalar(text("SELECT count(*) FROM client")) == 0
     finally:
         await database.close()
@@ -114,7 +115,7 @@ async def test_a_database_that_is_away_is_an_outage_and_no_crash(tmp_path: Path)
     database = Database(f"postgresql://nobody@/nothing?host={tmp_path}")
     try:
         with pytest.raises(DatabaseUnavailable):
-            async with database.read():
+            async with database.read(EVERYTHING):
                 pass
     finally:
         await database.close()

@@ -20,6 +20,7 @@ from messaging.flow.exchange import Exchange
 from messaging.flow.seal import Sealer
 from messaging.model.merkle import leaf_hash, root_of
 from messaging.model.seal import Seal, canonical, line_bytes
+from messaging.model.sight import EVERYTHING
 from messaging.settings import Settings
 from messaging.store import audit, seals
 from messaging.store import tables as t
@@ -61,7 +62,7 @@ async def seal_all(sealer: Sealer) -> None:
 
 async def assert_all_is_sealed_once(exchange: Exchange) -> int:
     """Hash the whole log from nothing, and compare it with the newest seal."""
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         lines = {row["id"]: row for row in (await tx.execute(t.audit.select())).mappings()}
         leaves = (await tx.execute(t.sealed_line.select().order_by(t.sealed_line.c.leaf_index))).all()
         newest = await seals.last(tx)
@@ -125,10 +126,10 @@ async def test_two_sealers_at_once_seal_every_line_once(exchange: Exchange) -> N
 async def test_a_sealer_that_read_before_another_one_sealed_writes_nothing(exchange: Exchange) -> None:
     await write(exchange)
     await Sealer(exchange).seal()
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         base = await seals.last(tx)
     assert base is not None
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         assert not await seals.append(tx, None, base, [(1, bytes(32))])
     await assert_all_is_sealed_once(exchange)
 
@@ -141,7 +142,7 @@ async def test_a_line_that_commits_late_gets_a_later_place(
     try:
         async with open_exchange(Settings(database_url=url, key_file=tmp_path / "key"), clock=clock) as exchange:
             sealer = Sealer(exchange)
-            async with slow.write() as tx:
+            async with slow.write(EVERYTHING) as tx:
                 await audit.write(tx, Line(clock(), "test.slow", "test"))
                 for _ in range(5):
                     await write(exchange)
@@ -150,7 +151,7 @@ async def test_a_line_that_commits_late_gets_a_later_place(
                 await write(exchange)
                 await seal_all(sealer)
             await assert_all_is_sealed_once(exchange)
-            async with exchange.database.read() as tx:
+            async with exchange.database.read(EVERYTHING) as tx:
                 places = await tx.scalars(t.sealed_line.select().with_only_columns(t.sealed_line.c.line_id))
                 newest = await seals.last(tx)
             assert list(places)[:7] == [2, 3, 4, 5, 6, 1, 7]
@@ -163,7 +164,7 @@ async def test_a_line_that_commits_late_gets_a_later_place(
 
 async def test_an_id_that_is_never_used_holds_nothing_up(exchange: Exchange) -> None:
     async def fail() -> None:
-        async with exchange.database.write() as tx:
+        async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, Line(exchange.clock(), "test.undone", "test"))
             raise KeyError
 
@@ -175,7 +176,7 @@ async def test_an_id_that_is_never_used_holds_nothing_up(exchange: Exchange) -> 
         await write(exchange)
         await seal_all(sealer)
     await assert_all_is_sealed_once(exchange)
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         newest = await seals.last(tx)
         highest = await tx.scalar(text("SELECT max(id) FROM audit"))
     assert newest is not None
@@ -185,7 +186,7 @@ async def test_an_id_that_is_never_used_holds_nothing_up(exchange: Exchange) -> 
 async def test_the_peaks_of_a_seal_that_were_changed_are_not_built_upon(exchange: Exchange) -> None:
     await write(exchange, 3)
     await Sealer(exchange).seal()
-    async with exchange.database.read() as tx:
+    async with exchange.database.read(EVERYTHING) as tx:
         kept = await seals.last(tx)
     assert kept is not None
     with pytest.raises(ValueError, match="audit verify"):
@@ -207,7 +208,7 @@ async def test_the_database_refuses_to_change_or_remove_what_was_written(exchang
     await Sealer(exchange).seal()
     for change in CHANGES:
         with pytest.raises(DBAPIError, match="append-only"):
-            async with exchange.database.write() as tx:
+            async with exchange.database.write(EVERYTHING) as tx:
                 await tx.connection.execute(text(change))
     await assert_all_is_sealed_once(exchange)
 
@@ -219,7 +220,7 @@ async def test_nor_can_it_be_emptied_or_replaced(exchange: Exchange) -> None:
         replaced = f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"  # noqa: S608 - a name of ours
         change = replaced if exchange.database.is_sqlite else f"TRUNCATE {table} CASCADE"
         with pytest.raises(DBAPIError, match="append-only"):
-            async with exchange.database.write() as tx:
+            async with exchange.database.write(EVERYTHING) as tx:
                 await tx.connection.execute(text(change))
     await assert_all_is_sealed_once(exchange)
 
@@ -234,9 +235,9 @@ async def test_what_is_hashed_is_every_column_whatever_database_keeps_it(exchang
         Line(exchange.clock() + timedelta(microseconds=n), "test.written", 'ær"lig', uuid4(), None, n, detail)
         for n, detail in enumerate(details)
     ]
-    async with exchange.database.write() as tx:
+    async with exchange.database.write(EVERYTHING) as tx:
         await audit.write(tx, *lines, Line(exchange.clock(), "test.written", "test", None, uuid4()))
-    async with exchange.database.read() as reading:
+    async with exchange.database.read(EVERYTHING) as reading:
         kept = await audit.recent(reading)
         hashed = [line_bytes(*line) for line in await seals.to_seal(reading, after=0, limit=10)]
     assert hashed == [canonical(entry(row)) for row in kept]
