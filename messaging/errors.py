@@ -70,9 +70,13 @@ class InvalidRequest(CallerError):
 
 
 class Unauthenticated(CallerError):
-    """The call carries no key that we know."""
+    """Nothing that the call carries tells who calls; `challenges` say how one can (WWW-Authenticate)."""
 
     code = 1200
+
+    def __init__(self, message: str, *, challenges: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.challenges = tuple(challenges)
 
 
 class Forbidden(CallerError):

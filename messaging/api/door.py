@@ -16,7 +16,8 @@ from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
-from messaging.api.security import caller_of
+from messaging.api.security import credentials_of
+from messaging.flow.authenticate import authenticate
 from messaging.flow.exchange import Exchange, Terms
 from messaging.flow.receive import Taken
 from messaging.model.party import Client
@@ -68,7 +69,7 @@ class Door(APIRoute):
 
         async def admit(request: Request) -> Response:
             exchange = exchange_of(request)
-            request.state.client = await caller_of(request, exchange)
+            request.state.client = await authenticate(exchange, credentials_of(request, exchange))
             if not self.reads_body():
                 return await route(request)
             _require_media_type(request, self.takes)

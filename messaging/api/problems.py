@@ -61,7 +61,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
         case errors.CallerError():
             status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-            headers = {"WWW-Authenticate": 'Bearer realm="samhandling"'} if status == HTTPStatus.UNAUTHORIZED else {}
+            challenges = error.challenges if isinstance(error, errors.Unauthenticated) else ()
+            headers = {"WWW-Authenticate": ", ".join(challenges)} if challenges else {}
             return Problem(status, str(error), error.code, error.details, headers)
         case RequestValidationError():
             told = tuple(sentence_of(one) for one in error.errors())

@@ -16,8 +16,10 @@ import fixtures
 from fixtures.stay import stay
 from messaging.errors import ConfigurationError, Unauthenticated
 from messaging.flow import clients
+from messaging.flow.authenticate import authenticate
 from messaging.flow.exchange import Exchange
 from messaging.model.clock import system_clock
+from messaging.model.credentials import Credentials
 from messaging.model.party import Client, Party
 
 _ACTOR = "demo"
@@ -157,6 +159,7 @@ async def enrol(exchange: Exchange, known_keys: dict[str, str]) -> list[Guest]:
 
 async def _opens(exchange: Exchange, client: Client, key: str) -> bool:
     try:
-        return await clients.authenticate(exchange, key) == client
+        carried = Credentials(exchange.clock(), authorization=(f"Bearer {key}",))
+        return await authenticate(exchange, carried) == client
     except Unauthenticated:
         return False

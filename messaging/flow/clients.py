@@ -1,41 +1,16 @@
-"""Clients and their keys: who is calling. A key is `id.secret`; only a keyed hash of the secret is kept."""
+"""Who takes part and who may call: parties, clients, and their keys."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Sequence
 
-from messaging.errors import InvalidRequest, Unauthenticated
+from messaging.errors import InvalidRequest
 from messaging.flow.exchange import Exchange
+from messaging.flow.ways.key import keyed_hash, new_key
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, parties
-
-_LONGEST_KEY = 200
-
-
-async def authenticate(exchange: Exchange, key: str) -> Client:
-    """Tell who holds a key. Raises Unauthenticated, in the same words whatever is wrong with the key."""
-    refused = Unauthenticated(
-        "The key is missing, unknown, expired or revoked. Send it as: Authorization: Bearer id.secret"
-    )
-    key_id, dot, secret = key.partition(".")
-    if not dot or len(key) > _LONGEST_KEY or not key.isascii():
-        raise refused
-    record = await exchange.directory.key(key_id)
-    kept = record.secret_hash if record else bytes(32)
-    same = hmac.compare_digest(kept, _keyed_hash(exchange.pepper, secret))
-    now = exchange.clock()
-    if record is None or not same or record.revoked_at is not None or (record.expires_at and record.expires_at <= now):
-        raise refused
-    return record.client
-
-
-def _keyed_hash(pepper: bytes, secret: str) -> bytes:
-    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
 
 
 async def register_parties(exchange: Exchange, listed: Sequence[Party], *, actor: str) -> None:
@@ -58,14 +33,14 @@ async def register_parties(exchange: Exchange, listed: Sequence[Party], *, actor
 
 async def register_client(exchange: Exchange, client: Client, *, actor: str) -> str:
     """Add a client or change its grants, and give it a new key; the key is told this once and never again."""
-    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key_id, secret = new_key()
     now = exchange.clock()
     async with exchange.database.write(EVERYTHING) as tx:
         unknown = client.her_ids - set(await parties.known(tx.reader, client.her_ids))
         if unknown:
             raise InvalidRequest(f"HER-id {min(unknown)} is not registered; register the party first.")
         await parties.save_client(tx, client, at=now)
-        await parties.add_key(tx, client.id, key_id, _keyed_hash(exchange.pepper, secret), at=now)
+        await parties.add_key(tx, client.id, key_id, keyed_hash(exchange.pepper, secret), at=now)
         detail = {"client": client.id, "role": client.role.value, "parties": sorted(client.her_ids)}
         await audit.write(tx, audit.Line(now, AuditEvent.CLIENT_REGISTERED, actor, detail=detail))
     exchange.directory.forget()

@@ -17,8 +17,10 @@ from messaging import __version__
 from messaging.app import open_exchange
 from messaging.cli import app
 from messaging.errors import CallerError, ConfigurationError
-from messaging.flow import clients, receive, work
+from messaging.flow import receive, work
+from messaging.flow.authenticate import authenticate
 from messaging.flow.receive import Handed
+from messaging.model.credentials import Credentials
 from messaging.settings import load
 
 runner = CliRunner()
@@ -62,7 +64,8 @@ def test_parties_and_clients_are_registered_listed_and_revoked(configured: Path)
 
     async def who() -> str:
         async with open_exchange(load()) as exchange:
-            return (await clients.authenticate(exchange, key)).id
+            carried = Credentials(exchange.clock(), authorization=(f"Bearer {key}",))
+            return (await authenticate(exchange, carried)).id
 
     assert asyncio.run(who()) == "ward"
     assert run_json("clients", "list") == [{"id": "ward", "role": "party", "her_ids": "8100001"}]
