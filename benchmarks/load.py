@@ -1,7 +1,7 @@
 """A load generator that steals little from what it measures: raw HTTP/1.1 on a few connections, one thread, one core.
 
-Each connection sends its next request as soon as the last is answered; requests are bytes that were made beforehand, but
-for the MsgId. Answers are read only as far as their end must be found.
+Each connection sends its next request as soon as the last is answered; requests are bytes that were made beforehand,
+but for the MsgId. Answers are read only as far as their end must be found.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def posts(path: str, headers: dict[str, str], document: bytes) -> Callable[[], b
     before, after = document[: found.start(1)], document[found.end(1) :]
     length = len(before) + 36 + len(after)
     said = {"Host": "127.0.0.1", "Content-Type": "application/xml", "Content-Length": str(length), **headers}
-    head = f"POST {path} HTTP/1.1\r\n{''.join(f'{name}: {value}{chr(13)}{chr(10)}' for name, value in said.items())}\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\n{''.join(f'{name}: {value}{chr(13)}{chr(10)}' for name, value in said.items())}\r\n"
+    )
     start = head.encode() + before
     return lambda: start + str(uuid4()).encode() + after
 

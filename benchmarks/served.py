@@ -1,4 +1,4 @@
-"""A server for the benchmarks, with parts of trust left out on demand: `python -m benchmarks.served FOLDER URL [PART …]`.
+"""A server for the benchmarks, with parts of trust left out: `python -m benchmarks.served FOLDER URL [PART …]`.
 
 Only here can authentication or encryption be left out, by putting another piece in its place in this process; the
 product has no such switch. Prints one line of JSON when it answers: host, port, and the hospital's key.

@@ -79,9 +79,10 @@ def main() -> None:
     print(f"{name}, {len(document)} bytes, 32 connections, {asked.rounds} rounds of {asked.seconds} s")
     for url in asked.url:
         print(url.partition(":")[0] or "sqlite")
-        rounds: list[dict[str, float]] = []
-        for _ in range(asked.rounds):
-            rounds.append({what: accepted_per_second(url, left, asked.seconds) for what, left in VARIANTS.items()})
+        rounds = [
+            {what: accepted_per_second(url, left, asked.seconds) for what, left in VARIANTS.items()}
+            for _ in range(asked.rounds)
+        ]
         for what in VARIANTS:
             figures = sorted(one[what] for one in rounds)
             part = median(one[what] / one["without all three"] for one in rounds)

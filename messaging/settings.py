@@ -104,9 +104,6 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on")
     log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$", description="How much is logged")
-    log_format: Literal["json", "console"] | None = Field(
-        None, description="`json`, or `console` for people; when neither is named, `console` at a terminal"
-    )
     largest_document_bytes: int = Field(35_000_000, ge=1000, description="A larger document is refused with 413")
     disk_reserve_bytes: int = Field(
         1 << 30, ge=0, description="With less free space beside an SQLite file, nothing more is taken in (503)"

@@ -1,23 +1,26 @@
-"""Watch: deadlines. Lapsed leases are taken over, overdue deliveries raise an alarm, old refusals are dropped."""
+"""Watch: deadlines. Lapsed leases are taken over, overdue deliveries raise an alarm, old refusals are dropped.
+
+Beside that, what was sealed is counted into the figures of the overview.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime
 from typing import Any
 
 from messaging.errors import Unavailable
+from messaging.flow import overview
 from messaging.flow.exchange import Exchange
-from messaging.logs import logger_of
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event, State
-from messaging.model.log import LogEvent
 from messaging.model.notification import NotificationType
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, deliveries, messages, notifications, wakeups
 from messaging.store.session import WriteTx
 
-logger = logger_of(__name__)
+logger = logging.getLogger(__name__)
 
 _EVERY = 5.0
 _AT_A_TIME = 200
@@ -31,7 +34,7 @@ async def run(exchange: Exchange) -> None:
             while await sweep(exchange):
                 pass
         except Unavailable:
-            logger.warning(LogEvent.DATABASE_AWAITED, part="watch")
+            logger.warning("the watch waits for the database")
         await asyncio.sleep(_EVERY)
 
 
@@ -40,7 +43,8 @@ async def sweep(exchange: Exchange) -> bool:
     lapsed = await take_over(exchange)
     alarmed = await raise_alarms(exchange)
     await purge(exchange)
-    return _AT_A_TIME in (lapsed, alarmed)
+    counted = await overview.count_on(exchange)
+    return _AT_A_TIME in (lapsed, alarmed) or counted == overview.COUNTED_AT_A_TIME
 
 
 async def take_over(exchange: Exchange) -> int:
@@ -82,7 +86,7 @@ async def _alarm(tx: WriteTx, event: AuditEvent, row: dict[str, Any], *, at: dat
     detail = {"due": due.isoformat(), "state": row["state"]}
     line = audit.Line(at, event, ACTOR, row["message_id"], row["id"], row["receiver_her_id"], detail)
     await audit.write(tx, line)
-    logger.warning(event, delivery_id=row["id"], message_id=row["message_id"], her_id=row["receiver_her_id"])
+    logger.warning("%s: delivery %s of message %s", event, row["id"], row["message_id"])
 
 
 def _missing(row: dict[str, Any]) -> notifications.Notice:

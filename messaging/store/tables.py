@@ -177,6 +177,8 @@ delivery = Table(
     Column("receipt_due_at", Instant),
     Column("alarmed_at", Instant),
     Column("overdue_at", Instant),
+    # Somebody has looked at what went wrong with it, and needs no reminder.
+    Column("handled_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("message_id", "receiver_her_id"),
@@ -207,6 +209,13 @@ delivery = Table(
         sqlite_where=text("read_at IS NULL"),
     ),
     Index("ix_delivery_receiver_created_at", "receiver_her_id", "created_at"),
+    Index(
+        "ix_delivery_wrong",
+        "state",
+        "changed_at",
+        postgresql_where=text("handled_at IS NULL AND state IN ('rejected', 'failed')"),
+        sqlite_where=text("handled_at IS NULL AND state IN ('rejected', 'failed')"),
+    ),
 )
 
 open_delivery = literal_column("delivery.owner <> ''", Boolean)
@@ -314,6 +323,41 @@ refusal = Table(
     Index("ix_refusal_received_at_id", "received_at", "id"),
     Index("ix_refusal_client_id_received_at", "client_id", "received_at"),
     Index("ix_refusal_sender_her_id_msg_id", "sender_her_id", "msg_id"),
+)
+
+# How many went between whom in each hour: kept up line by line of the sealed log, so that nobody counts while waiting.
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("hour", Instant, primary_key=True),
+    Column("sender_her_id", HerId, primary_key=True, autoincrement=False),
+    Column("receiver_her_id", HerId, primary_key=True, autoincrement=False),
+    Column("type", String(60), primary_key=True),
+    Column("received", Integer, nullable=False, server_default="0"),
+    Column("delivered", Integer, nullable=False, server_default="0"),
+    Column("acknowledged", Integer, nullable=False, server_default="0"),
+    Column("rejected", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("refused", Integer, nullable=False, server_default="0"),
+)
+
+# How long AppRecs took, by day: one row for each length of time, as `model/lengths.py` cuts time into lengths.
+receipt_time = Table(
+    "receipt_time",
+    metadata,
+    Column("day", Instant, primary_key=True),
+    Column("sender_her_id", HerId, primary_key=True, autoincrement=False),
+    Column("receiver_her_id", HerId, primary_key=True, autoincrement=False),
+    Column("type", String(60), primary_key=True),
+    Column("length", Integer, primary_key=True, autoincrement=False),
+    Column("receipts", Integer, nullable=False),
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("leaf_index", BigInteger, nullable=False),
 )
 
 Row = dict[str, Any]

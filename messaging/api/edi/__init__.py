@@ -53,11 +53,7 @@ class Versions:
             )
             await problems.answer(Request(scope), error)(scope, receive, send)
             return
-        asked = {**scope, "path": path, "query_string": _as_documented(scope["query_string"])}
-        try:
-            await version(asked, receive, send)
-        finally:
-            scope["route"] = asked.get("route")
+        await version({**scope, "path": path, "query_string": _as_documented(scope["query_string"])}, receive, send)
 
 
 def _as_documented(query: bytes) -> bytes:
