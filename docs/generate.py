@@ -10,19 +10,23 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from messaging.documents.bounds import WORDS
 from messaging.documents.rules import RULES
-from messaging.documents.rules.attachments import TAKEN
 from messaging.documents.rules.declaration import Rule
+from messaging.limit_settings import LimitSettings
 from messaging.model.faults import TEXTS, FaultCode
 from messaging.model.lifecycle import FINAL, MOVES, OWNER, Event, State, transport_state
+from messaging.model.limits import ATTACHMENT_TYPES
 from messaging.model.rules import ALWAYS_REJECT, NEVER_REJECT, RuleName
 from messaging.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLE = ROOT / "docs" / "lifecycle.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
+LIMITS_PAGE = ROOT / "docs" / "limits.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- settings: written by docs/generate.py -->", "<!-- end of settings -->"
 
@@ -267,7 +271,7 @@ def rules() -> str:
         texts="\n\n".join(map(_texts, RULES)),
         never=_names(NEVER_REJECT),
         always=_names(ALWAYS_REJECT),
-        taken=", ".join(f"`{mime}`" for mime in sorted(TAKEN)),
+        taken=", ".join(f"`{mime}`" for mime in sorted(ATTACHMENT_TYPES)),
         codes=_table(("Code", "Name (list 8221)", "What it means here"), _codes()),
         conflicts=_table(("Situation", "What the sources say", "Here", "Switch"), _CONFLICTS),
     )
@@ -291,6 +295,58 @@ def _codes() -> Iterable[tuple[str, ...]]:
         yield code.value, TEXTS[code], meanings[code.name]
 
 
+_LIMITS = """\
+# What a document may hold
+
+<!-- written by docs/generate.py from messaging/limit_settings.py; change it there -->
+
+A document is read by one parser, in this order: its size, its encoding, what stands before the root element, a count of
+what the parse can cost, the parse itself, and the limits below. The first that fails is told as one fault with the code
+T01, its line where it has one, and what to do about it. A refusal takes a few milliseconds, whatever stands there.
+
+## Always
+
+* XML 1.0, in UTF-8 (with or without BOM, declared or not) or declared ISO-8859-1, and every byte valid in it.
+* No DOCTYPE, and so no entity but the five that XML itself defines: it is refused before the parser sees it.
+* Nothing is fetched, opened or run that a document names: no DTD, schema, stylesheet, inclusion or key.
+* Base64 is strict (the schema's `xs:base64Binary`), and what it holds is never unpacked and never parsed.
+
+## Limits that can be set
+
+In the settings file, for those that shall differ:
+
+```toml
+largest_document_bytes = 20000000
+
+[limits]
+depth = 32
+encodings = ["utf-8"]
+attachment_types = ["application/pdf", "image/jpeg", "image/png"]
+```
+
+In the environment they are one JSON value: `SAMHANDLING_LIMITS={{"depth": 32}}`.
+
+{table}
+
+`largest_document_bytes` ({size}) bounds all of it: a larger document is answered with 413, and not read to its end.
+
+## What is told
+
+{texts}
+"""
+
+
+def limits() -> str:
+    """Write every limit: its default, what it is for, and what is told when it is exceeded."""
+    fields = LimitSettings.model_fields
+    rows = ((f"`{name}`", _default(field), field.description or "") for name, field in fields.items())
+    return _LIMITS.format(
+        table=_table(("Key", "Default", "What it is for"), rows),
+        size=Settings.model_fields["largest_document_bytes"].default,
+        texts="\n\n".join(f"`{limit}`\n: {text.replace('{most}', 'N')}" for limit, text in WORDS.items()),
+    )
+
+
 def settings() -> str:
     """Write the table of settings."""
     rows = (
@@ -302,6 +358,10 @@ def settings() -> str:
 
 def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "as listed there"
+    if isinstance(value, tuple | frozenset) and value:
+        return ", ".join(f"`{one}`" for one in sorted(value))
     return f"`{value}`" if value not in ({}, (), None) else "none"
 
 
@@ -320,4 +380,5 @@ def readme(text: str) -> str:
 if __name__ == "__main__":
     LIFECYCLE.write_text(lifecycle(), encoding="utf-8")
     RULES_PAGE.write_text(rules(), encoding="utf-8")
+    LIMITS_PAGE.write_text(limits(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -87,6 +87,7 @@ def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:
         policy=settings.rule_policy(),
         codes=CodeLists.load(settings.code_lists) if settings.code_lists else None,
         clock=clock,
+        limits=settings.document_limits(),
     )
 
 

@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from messaging import __version__
 from messaging.errors import ConfigurationError
 from messaging.flow.exchange import Terms
+from messaging.limit_settings import LimitSettings
+from messaging.model.limits import Limits
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import MAILBOX, Routes
 from messaging.model.rules import RuleLine, RuleName, RulePolicy, Severity
@@ -105,6 +107,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on")
     log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$", description="How much is logged")
     largest_document_bytes: int = Field(35_000_000, ge=1000, description="A larger document is refused with 413")
+    limits: LimitSettings = Field(
+        LimitSettings(), description="What a document may hold, one key for each limit; docs/limits.md lists them"
+    )
     disk_reserve_bytes: int = Field(
         1 << 30, ge=0, description="With less free space beside an SQLite file, nothing more is taken in (503)"
     )
@@ -187,6 +192,10 @@ class Settings(BaseSettings):
             seal_every=timedelta(seconds=self.audit_seal_seconds),
             software_version=__version__,
         )
+
+    def document_limits(self) -> Limits:
+        """Give the limits that documents are held to."""
+        return self.limits.limits(document_bytes=self.largest_document_bytes)
 
     def audit_key(self) -> Path:
         """Name the file of the secret that signs seals."""

@@ -15,6 +15,7 @@ from messaging.documents.roots import Layout, Path, layout_of
 from messaging.documents.tree import attribute, child, first_of_each, text
 from messaging.errors import InvalidRequest
 from messaging.model.faults import Fault
+from messaging.model.limits import AS_KEPT
 from messaging.model.message import Envelope, Receiver, ReceiverRole
 from messaging.model.receipt import Receipt
 
@@ -97,7 +98,7 @@ class _Original:
 
 
 def _original(content: bytes) -> _Original:
-    tree = read(content)
+    tree = read(content, AS_KEPT)
     if not isinstance(tree, Fault):
         layout, envelope = layout_of(str(tree.root.tag)), envelope_of(tree.root)
         if layout is not None and envelope is not None and not envelope.is_apprec:
@@ -107,7 +108,7 @@ def _original(content: bytes) -> _Original:
 
 def named_receivers(original: bytes) -> tuple[Receiver, ...]:
     """Name whom a message is addressed to, known or not; nobody where it cannot be read, or is an AppRec."""
-    tree = read(original)
+    tree = read(original, AS_KEPT)
     return () if isinstance(tree, Fault) else tuple(named for _, named in receivers_of(tree.root))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from messaging.documents.roots import Layout, layout_of
 from messaging.documents.survey import Found, Surveyor
 from messaging.documents.tree import child
 from messaging.documents.vocabulary import Vocabulary
+from messaging.model.limits import Limits
 from messaging.model.message import Envelope
 
 
@@ -36,6 +37,7 @@ class Document:
     codes: CodeLists
     surveyor: Surveyor
     now: datetime | None = None
+    limits: Limits = field(default_factory=Limits)
     declares_encoding: bool = True
     has_remarks: bool = True
 

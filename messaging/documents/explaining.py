@@ -23,6 +23,7 @@ from xmlschema.validators.exceptions import (
 from messaging.documents.apart import limit, next_frame
 from messaging.documents.reader import Element, Tree, read
 from messaging.documents.tree import positions
+from messaging.model.limits import AS_KEPT
 
 MOST_FOUND = 200
 """So many errors are told."""
@@ -39,7 +40,7 @@ def main() -> int:
     _answer(None)
     while content := next_frame(sys.stdin.buffer):
         limit(seconds=_SECONDS_A_DOCUMENT)
-        tree = read(content)
+        tree = read(content, AS_KEPT)
         errors = schema.iter_errors(tree.root) if isinstance(tree, Tree) else iter(())
         _answer([told for error in islice(errors, MOST_FOUND) if (told := _told(error))])
     return 0

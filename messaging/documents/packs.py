@@ -24,6 +24,7 @@ from messaging.documents.reader import read
 from messaging.documents.unpacking import gather
 from messaging.errors import ConfigurationError
 from messaging.model.faults import Fault
+from messaging.model.limits import Limits
 
 OURS = "ours"
 """The name of the project's own schemas, where the name of a pack may stand."""
@@ -35,6 +36,9 @@ INCLUDE = qualified(XML_SCHEMA, "include")
 _REFUSED_ELEMENTS = tuple(qualified(XML_SCHEMA, name) for name in ("redefine", "override"))
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SIGNATURES = re.compile(rb"targetNamespace\s*=\s*[\"']" + re.escape(XMLDSIG.encode()) + rb"[\"']")
+
+_OF_SCHEMAS = Limits(prolog_bytes=65_536, stylesheets=True)
+"""Schemas begin with long comments, and say how to show them."""
 
 _MANIFEST = "pack.toml"
 _CHOICE = "used.toml"
@@ -89,7 +93,7 @@ class Pack:
         return ConfigurationError(f"The schema pack {self.name} cannot be used: {file} {what}")
 
     def _root(self, file: str) -> Element:
-        tree = read(self.files[file])
+        tree = read(self.files[file], _OF_SCHEMAS)
         if isinstance(tree, Fault):
             place = f" line {tree.line}" if tree.line else ""
             raise self._complaint(f"{file}{place}", f"cannot be read. {tree.text}")

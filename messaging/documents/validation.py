@@ -23,6 +23,7 @@ from messaging.documents.survey import Surveyor
 from messaging.documents.vocabulary import Vocabulary
 from messaging.model.clock import Clock
 from messaging.model.faults import Fault, FaultCode
+from messaging.model.limits import Limits
 from messaging.model.message import Envelope
 from messaging.model.rules import RuleName, RulePolicy, Severity
 
@@ -59,7 +60,7 @@ class Validator:
     """Judges documents; may be called from any number of threads at once.
 
     `policy` says where rules are stricter or milder than they come, `codes` which code lists hold, and `clock` what
-    time it is; without a clock no rule asks for the time.
+    time it is; without a clock no rule asks for the time. `limits` bound what is read at all.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Validator:
         policy: RulePolicy | None = None,
         codes: CodeLists | None = None,
         clock: Clock | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.catalogue = catalogue
         self._policy = policy or RulePolicy()
         self._codes = codes or CodeLists.shipped()
         self._clock = clock
+        self._limits = limits or Limits()
         self._idle: deque[etree.XMLSchema] = deque([catalogue.compile()])
         self._vocabulary = catalogue.vocabulary
         self._surveyor = Surveyor(self._codes, self._vocabulary)
@@ -84,7 +87,7 @@ class Validator:
         With `schema_only` the verdict is that of the schemas alone: any global element may be the root, and no rule
         is held. `words` tells what the schemas find wrong.
         """
-        tree = read(content)
+        tree = read(content, self._limits)
         if isinstance(tree, Fault):
             return Verdict((_told(tree),))
         recognised = recognise(tree.root, self.catalogue)
@@ -103,7 +106,7 @@ class Validator:
 
     def kind_of(self, content: bytes) -> MessageKind | None:
         """Tell what kind of message a document is; None when it cannot be read or is no kind that is taken."""
-        tree = read(content)
+        tree = read(content, self._limits)
         return None if isinstance(tree, Fault) else recognise(tree.root, self.catalogue).kind
 
     def _rule_faults(self, tree: Tree, envelope: Envelope | None, kind: MessageKind | None) -> tuple[Fault, ...]:
@@ -118,6 +121,7 @@ class Validator:
             self._codes,
             self._surveyor,
             now=now,
+            limits=self._limits,
             declares_encoding=tree.declares_encoding,
             has_remarks=tree.has_remarks,
         )

@@ -42,6 +42,8 @@ class RuleName(StrEnum):
     CODE_ATTRIBUTES = "code-attributes"
     ATTACHMENT_TYPE = "attachment-type"
     ATTACHMENT_BYTES = "attachment-bytes"
+    ATTACHMENT_PROGRAM = "attachment-program"
+    ATTACHMENT_LIMIT = "attachment-limit"
     ATTACHMENT_MISSING = "attachment-missing"
     ATTACHMENT_SIZE = "attachment-size"
     ENCODING_DECLARED = "encoding-declared"

@@ -39,6 +39,17 @@ def test_the_page_of_rules_is_made_from_the_rules() -> None:
     assert text == GENERATE["rules"](), "run: python docs/generate.py"
 
 
+def test_the_page_of_limits_is_made_from_the_settings() -> None:
+    text = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+    assert text == GENERATE["limits"](), "run: python docs/generate.py"
+
+
+def test_the_limits_that_the_page_shows_can_be_used() -> None:
+    shown = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    limits = Settings(**tomllib.loads(shown)).document_limits()
+    assert (limits.document_bytes, limits.depth, limits.encodings) == (20_000_000, 32, ("utf-8",))
+
+
 def test_the_policy_that_the_page_of_rules_shows_can_be_used() -> None:
     shown = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
     assert len(Settings(**tomllib.loads(shown)).rule_policy().lines) == 4

@@ -38,6 +38,8 @@ RULES: tuple[Rule, ...] = (
     codes.coded_values_are_whole,
     attachments.attachments_are_of_a_type_that_is_taken,
     attachments.attachments_are_what_they_say,
+    attachments.attachments_are_no_programs,
+    attachments.attachments_keep_the_limit,
     attachments.attachments_are_in_the_message,
     attachments.attachments_are_not_too_large,
     habits.encoding_is_declared,

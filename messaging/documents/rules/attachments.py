@@ -11,26 +11,8 @@ from messaging.documents.reader import Element
 from messaging.documents.rules.declaration import Finding, as_one, rule
 from messaging.documents.tree import child
 from messaging.model.faults import FaultCode
+from messaging.model.limits import ATTACHMENT_TYPES
 from messaging.model.rules import RuleName, Severity
-
-LARGEST_TOGETHER = 7_500_000
-"""Bytes; written as Base64 they become 10 MB, the recommended ceiling."""
-
-TAKEN = frozenset(
-    {
-        "application/pdf",
-        "application/rtf",
-        "application/xml",
-        "image/bmp",
-        "image/gif",
-        "image/jpeg",
-        "image/png",
-        "image/tiff",
-        "text/plain",
-        "text/xml",
-    }
-)
-"""The MIME types that are taken; Henvisning 2.0 demands PDF, JPEG and PNG, and the others show what they are."""
 
 _BEGINNINGS = (
     (b"%PDF-", "application/pdf"),
@@ -43,10 +25,20 @@ _BEGINNINGS = (
     (b"BM", "image/bmp"),
     (b"{\\rtf", "application/rtf"),
     (b"PK\x03\x04", "application/zip"),
+    (b"PK\x05\x06", "application/zip"),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\x00", "application/x-xz"),
     (b"MZ", "application/x-msdownload"),
     (b"\x7fELF", "application/x-executable"),
+    (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+    (b"\xca\xfe\xba\xbe", "application/java-vm"),
     (b"\xd0\xcf\x11\xe0", "application/x-ole-storage"),
 )
+_SHOWN = ("application/pdf", "application/rtf", "image/")
+"""What shows a page or a picture; every other type in _BEGINNINGS is a program, an archive, or may carry one."""
 _TEXTS = frozenset({"text/plain", "text/xml", "application/xml"})
 _LOOKED_AT = 1024
 """Characters of Base64 from which the type is told."""
@@ -64,9 +56,12 @@ _BLANKS = "\t\n\r "
 def attachments_are_of_a_type_that_is_taken(document: Document) -> Iterator[Finding]:
     """An attachment says that it is of a type that receivers can show."""
     for attachment in document.attachments:
-        if attachment.declared and attachment.declared not in TAKEN:
+        if attachment.declared and attachment.declared not in document.limits.attachment_types:
             place = child(attachment.place, qualified(namespace_of(str(attachment.place.tag)), "MimeType"))
-            yield Finding(attachment.place if place is None else place, {"taken": ", ".join(sorted(TAKEN))})
+            yield Finding(
+                attachment.place if place is None else place,
+                {"taken": ", ".join(sorted(document.limits.attachment_types))},
+            )
 
 
 @rule(
@@ -84,6 +79,43 @@ def attachments_are_what_they_say(document: Document) -> Iterator[Finding]:
             continue
         if not attachment.declared or not _agrees(attachment.declared, _beginning(attachment.container)):
             yield Finding(attachment.place)
+
+
+@rule(
+    RuleName.ATTACHMENT_PROGRAM,
+    FaultCode.T99,
+    Severity.REJECT,
+    source="HITS 1168: an attachment of an unsupported format gets a negative AppRec",
+    english="The attachment begins as a program or an archive does, whatever its MimeType says; send what it holds "
+    "as PDF, picture or text.",
+    norwegian="Vedlegget begynner som et program eller et arkiv, uansett hva MimeType sier; send innholdet som PDF, "
+    "bilde eller tekst.",
+)
+def attachments_are_no_programs(document: Document) -> Iterator[Finding]:
+    """An attachment is no program and no archive, unless it says that it is compressed (Compression)."""
+    for attachment in document.attachments:
+        if attachment.container is not None and not attachment.compressed:
+            beginning = _beginning(attachment.container)
+            if _is_program(beginning) and not (attachment.declared in _TEXTS and _is_text(beginning)):
+                yield Finding(attachment.place)
+
+
+@rule(
+    RuleName.ATTACHMENT_LIMIT,
+    FaultCode.T99,
+    Severity.REJECT,
+    source="the exchange's limits (docs/limits.md)",
+    english="The attachment is larger than {most} bytes, decoded; make it smaller, or ask the exchange's operator to "
+    "raise limits.attachment_bytes.",
+    norwegian="Vedlegget er større enn {most} byte, dekodet; gjør det mindre, eller be den som driver tjenesten om å "
+    "heve limits.attachment_bytes.",
+)
+def attachments_keep_the_limit(document: Document) -> Iterator[Finding]:
+    """An attachment is no larger than the exchange's limit for one."""
+    most = document.limits.attachment_bytes
+    for attachment in document.attachments:
+        if attachment.container is not None and decoded_size(attachment.container.text or "") > most:
+            yield Finding(attachment.place, {"most": str(most)})
 
 
 @rule(
@@ -118,8 +150,9 @@ def attachments_are_not_too_large(document: Document) -> Iterator[Finding]:
     size = sum(
         decoded_size(attachment.container.text or "") for attachment in found if attachment.container is not None
     )
-    if size > LARGEST_TOGETHER:
-        words = {"megabytes": f"{size / 1e6:.1f}", "ceiling": f"{LARGEST_TOGETHER / 1e6:.1f}"}
+    most = document.limits.attachments_bytes
+    if size > most:
+        words = {"megabytes": f"{size / 1e6:.1f}", "ceiling": f"{most / 1e6:.1f}"}
         yield from as_one([found[0].place], words)
 
 
@@ -138,11 +171,25 @@ def _beginning(container: Element) -> bytes:
         return b""
 
 
+def _type_of(beginning: bytes) -> str:
+    return next((mime for magic, mime in _BEGINNINGS if beginning.startswith(magic)), "")
+
+
+def _is_program(beginning: bytes) -> bool:
+    real = _type_of(beginning)
+    return bool(real) and not real.startswith(_SHOWN)
+
+
+def _is_text(beginning: bytes) -> bool:
+    """Tell whether bytes may be text, such as one that begins with the letters MZ."""
+    return not any(byte in b"\x7f" or (byte < ord(" ") and byte not in b"\t\n\r\f") for byte in beginning)
+
+
 def _agrees(declared: str, beginning: bytes) -> bool:
     """Tell whether bytes may be of a declared type; of a type that is not known, nothing can be said."""
-    if declared not in TAKEN or not beginning:
+    if declared not in ATTACHMENT_TYPES or not beginning:
         return True
-    real = next((mime for magic, mime in _BEGINNINGS if beginning.startswith(magic)), "")
+    real = _type_of(beginning)
     if declared in _TEXTS:
-        return b"\x00" not in beginning and real in ("", "image/bmp", "application/x-msdownload")
+        return b"\x00" not in beginning and real in ("", "image/bmp", "application/x-msdownload", "application/x-bzip2")
     return real == declared

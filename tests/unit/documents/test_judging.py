@@ -16,6 +16,7 @@ from lxml import etree
 
 import fixtures
 from messaging.documents import Catalogue, CodeLists, Validator, Verdict
+from messaging.documents.bounds import WORDS as LIMIT_WORDS
 from messaging.documents.document import Document
 from messaging.documents.envelope import envelope_of
 from messaging.documents.norwegian import in_norwegian
@@ -152,6 +153,7 @@ def test_every_fault_and_warning_is_told_in_norwegian_too(catalogue: Catalogue) 
 
 def test_every_sentence_on_form_has_norwegian_words() -> None:
     assert [text for text in _WORDS.values() if not in_norwegian(text)] == []
+    assert [text for text in LIMIT_WORDS.values() if not in_norwegian(text.format(most=7))] == []
     told = set(re.findall(r'_fault\(\s*f?"([^"]+)"', (SOURCES / "reader.py").read_text(encoding="utf-8")))
     told |= set(re.findall(r'text = f?"([^"]+)"', (SOURCES / "rules" / "kind.py").read_text(encoding="utf-8")))
     told |= set(re.findall(r'return f?"([^"]+)"', (SOURCES / "describe.py").read_text(encoding="utf-8")))

@@ -10,23 +10,25 @@ import pytest
 from edits import ADMITTED, edited, with_attachment
 
 from messaging.documents import Validator
-from messaging.documents.reader import MOST_ATTRIBUTES, MOST_DEPTH, MOST_ELEMENTS, MOST_REMARKS, Tree, read
+from messaging.documents.reader import Tree, read
 from messaging.model.faults import Fault, FaultCode
+from messaging.model.limits import AS_KEPT, Limits
 
 LATIN = '<?xml version="1.0" encoding="ISO-8859-1"?><a>blåbær</a>'.encode("latin-1")
+LIMITS = Limits()
 LARGE = b" " * 70_000
 """Makes a document large, so that every limit is held."""
 
 
-def refusal(content: bytes) -> Fault:
-    answer = read(content)
+def refusal(content: bytes, limits: Limits = LIMITS) -> Fault:
+    answer = read(content, limits)
     assert isinstance(answer, Fault)
     assert answer.code is FaultCode.T01
     return answer
 
 
-def tree(content: bytes) -> Tree:
-    answer = read(content)
+def tree(content: bytes, limits: Limits = LIMITS) -> Tree:
+    answer = read(content, limits)
     assert isinstance(answer, Tree), answer
     return answer
 
@@ -114,21 +116,21 @@ def test_elements_nest_no_deeper_than_the_limit() -> None:
     def nested(depth: int) -> bytes:
         return b"<a>" * depth + b"</a>" * depth
 
-    tree(nested(MOST_DEPTH))
-    assert str(MOST_DEPTH) in refusal(nested(MOST_DEPTH + 1)).text
+    tree(nested(LIMITS.depth))
+    assert str(LIMITS.depth) in refusal(nested(LIMITS.depth + 1)).text
     assert "deep" in refusal(nested(100_000)).text
 
 
 @pytest.mark.parametrize(
     ("within", "beyond"),
     [
-        (b"<b/>" * (MOST_ELEMENTS - 1), b"<b/>" * MOST_ELEMENTS),
-        (b"<b/>" * (MOST_ELEMENTS - 1), b"<b/>" * (4 * MOST_ELEMENTS)),
-        (b"<?p?>" * MOST_REMARKS, b"<?p?>" * (MOST_REMARKS + 1)),
-        (b"<!---->" * MOST_REMARKS, b"<!---->" * (MOST_REMARKS + 1)),
+        (b"<b/>" * (LIMITS.elements - 1), b"<b/>" * LIMITS.elements),
+        (b"<b/>" * (LIMITS.elements - 1), b"<b/>" * (4 * LIMITS.elements)),
+        (b"<?p?>" * LIMITS.remarks, b"<?p?>" * (LIMITS.remarks + 1)),
+        (b"<!---->" * LIMITS.remarks, b"<!---->" * (LIMITS.remarks + 1)),
         (
-            b"<b %s/>" % b" ".join(b'a%d=""' % i for i in range(MOST_ATTRIBUTES)),
-            b"<b %s/>" % b" ".join(b'a%d=""' % i for i in range(MOST_ATTRIBUTES + 1)),
+            b"<b %s/>" % b" ".join(b'a%d=""' % i for i in range(LIMITS.attributes)),
+            b"<b %s/>" % b" ".join(b'a%d=""' % i for i in range(LIMITS.attributes + 1)),
         ),
         (
             b"<b %s/>" % b" ".join(b'xmlns:n%d="urn:%d"' % (i, i) for i in range(64)),
@@ -154,8 +156,8 @@ def test_a_large_document_keeps_the_limits(within: bytes, beyond: bytes) -> None
 
 
 def test_little_stands_before_the_root() -> None:
-    tree(b"<!--" + b"x" * 10_000 + b"-->" + b"<a/>")
-    assert "before the root" in refusal(b"<!--" + b"x" * 20_000 + b"-->" + b"<a/>").text
+    tree(b"<!--" + b"x" * 4_000 + b"-->" + b"<a/>")
+    assert "before the root" in refusal(b"<!--" + b"x" * 5_000 + b"-->" + b"<a/>").text
 
 
 def test_an_attachment_of_twenty_four_megabytes_is_read_and_judged(validator: Validator) -> None:
@@ -179,7 +181,7 @@ def test_instructions_and_references_to_the_outside_are_inert(validator: Validat
         there = f"http://127.0.0.1:{listening.getsockname()[1]}/a"
         content = edited(
             ADMITTED,
-            ("<MsgHead ", f'<?xml-stylesheet href="{there}"?>\n<?xml-model href="{there}"?>\n<MsgHead '),
+            ("<MsgHead ", f'<?xml-model href="{there}"?>\n<MsgHead '),
             (
                 "<MsgInfo>",
                 (
@@ -192,3 +194,81 @@ def test_instructions_and_references_to_the_outside_are_inert(validator: Validat
         assert validator.judge(content).accepted
         with pytest.raises(BlockingIOError):
             listening.accept()
+
+
+SMALL = Limits(
+    document_bytes=2_000,
+    prolog_bytes=60,
+    depth=16,
+    elements=100,
+    attributes=8,
+    attributes_in_all=100,
+    declarations=8,
+    remarks=3,
+    name_characters=64,
+    text_characters=1_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "within", "beyond", "line"),
+    [
+        ("document_bytes", b"<a>" + b" " * 1_000 + b"</a>", b"<a>" + b" " * 2_000 + b"</a>", None),
+        ("prolog_bytes", b"<!--%s-->\n<a/>" % (b"c" * 50), b"<!--%s-->\n<a/>" % (b"c" * 60), 1),
+        ("depth", b"<a>" * 16 + b"</a>" * 16, b"<a>" * 17 + b"</a>" * 17, None),
+        ("elements", b"<a>%s</a>" % (b"<b/>" * 99), b"<a>%s</a>" % (b"<b/>" * 100), None),
+        (
+            "attributes",
+            b"<a>\n<b %s/></a>" % b" ".join(b"a%d=''" % one for one in range(8)),
+            b"<a>\n<b %s/></a>" % b" ".join(b"a%d=''" % one for one in range(9)),
+            2,
+        ),
+        (
+            "attributes_in_all",
+            b"<a>%s</a>" % (b"<b c='' d=''/>" * 50),
+            b"<a>%s</a>" % (b"<b c='' d='' e=''/>" * 40),
+            None,
+        ),
+        (
+            "declarations",
+            b"<a>\n<b %s/></a>" % b" ".join(b"xmlns:n%d='u:%d'" % (one, one) for one in range(8)),
+            b"<a>\n<b %s/></a>" % b" ".join(b"xmlns:n%d='u:%d'" % (one, one) for one in range(9)),
+            2,
+        ),
+        ("remarks", b"<a><!----><?p?><!----></a>", b"<a><!----><?p?><!----><?p?></a>", None),
+        ("name_characters", b"<a>\n<%s/></a>" % (b"b" * 64), b"<a>\n<%s/></a>" % (b"b" * 65), 2),
+        ("text_characters", b"<a>\n<b>%s</b></a>" % (b"t" * 1_000), b"<a>\n<b>%s</b></a>" % (b"t" * 1_001), 2),
+        ("text_characters", b"<a>\n<b c='%s'/></a>" % (b"t" * 1_000), b"<a>\n<b c='%s'/></a>" % (b"t" * 1_001), 2),
+        ("text_characters", b"<a>\n<b/>%s</a>" % (b"t" * 1_000), b"<a>\n<b/>%s</a>" % (b"t" * 1_001), 2),
+    ],
+)  # fmt: skip
+def test_every_limit_can_be_set_and_says_what_where_and_what_to_do(
+    limit: str, within: bytes, beyond: bytes, line: int | None
+) -> None:
+    assert tree(within, SMALL)
+    fault = refusal(beyond, SMALL)
+    setting = "largest_document_bytes" if limit == "document_bytes" else f"limits.{limit}"
+    assert fault.text.endswith(f"operator to raise {setting}.")
+    assert str(getattr(SMALL, limit)) in fault.text
+    assert fault.line == line
+    assert tree(beyond)
+    assert tree(beyond, AS_KEPT)
+
+
+def test_the_encodings_can_be_narrowed() -> None:
+    fault = refusal(LATIN, Limits(encodings=("utf-8",)))
+    assert fault.text == "The document is in another encoding than utf-8; send it in that."
+    refusal(b"<a/>", Limits(encodings=("iso-8859-1",)))
+
+
+def test_a4_a_stylesheet_is_refused_unless_the_operator_lets_it_pass() -> None:
+    content = b'<?xml version="1.0"?>\n<?xml-stylesheet href="http://127.0.0.1:1/a"?>\n<a/>'
+    assert "xml-stylesheet" in refusal(content).text
+    assert tree(content, Limits(stylesheets=True))
+    assert tree(b"<?xml-stylesheets-of-mine?><a/>")
+
+
+def test_the_base64_of_an_attachment_is_no_text_that_is_too_long() -> None:
+    content = b'<a><Base64Container xmlns="http://www.kith.no/xmlstds/base64container">%s</Base64Container></a>'
+    assert tree(content % (b"QUFB" * 300), SMALL)
+    assert "text" in refusal(content.replace(b"base64container", b"other") % (b"QUFB" * 300), SMALL).text

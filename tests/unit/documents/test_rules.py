@@ -12,9 +12,10 @@ from edits import ADMITTED, RECEIPT, RECEIVER, REFERRAL, SENDER, TO_A_PERSON, ed
 
 import fixtures
 from messaging.documents import Catalogue, Validator
-from messaging.documents.rules.attachments import LARGEST_TOGETHER, decoded_size
+from messaging.documents.rules.attachments import decoded_size
 from messaging.documents.rules.person_numbers import is_valid
 from messaging.model.faults import Fault, FaultCode
+from messaging.model.limits import Limits
 from messaging.model.rules import RuleName
 
 NOW = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
@@ -438,7 +439,7 @@ def attached(mime: str | None, content: bytes, *, inside: str = "") -> bytes:
         ("application/pdf", PDF, False),
         ("Application/PDF; name=a.pdf", PDF, False),
         ("application/pdf", PNG, True),
-        ("application/pdf", b"MZ\x90\x00", True),
+        ("application/pdf", b"\x00\x01", True),
         ("image/png", PNG, False),
         ("image/jpeg", JPEG, False),
         ("image/jpg", JPEG, False),
@@ -462,6 +463,34 @@ def test_an_attachment_of_another_type_is_refused(mime: str, validator: Validato
     assert "application/pdf" in fault.text
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"MZ\x90\x00",
+        b"PK\x03\x04",
+        b"\x1f\x8b\x08",
+        b"\x7fELF",
+        b"7z\xbc\xaf\x27\x1c",
+        b"Rar!\x1a\x07",
+        b"\xd0\xcf\x11\xe0",
+    ],
+)
+@pytest.mark.parametrize("mime", ["application/pdf", "text/plain", "image/png", None])
+def test_a_program_or_an_archive_is_refused_whatever_it_says_it_is(
+    mime: str | None, content: bytes, validator: Validator
+) -> None:
+    fault = fault_of(validator, attached(mime, content), FaultCode.T99)
+    assert fault.rule is RuleName.ATTACHMENT_PROGRAM
+    assert fault.path == "/MsgHead/Document[2]/RefDoc"
+
+
+def test_an_attachment_keeps_the_operators_limits(catalogue: Catalogue) -> None:
+    strict = Validator(catalogue, limits=Limits(attachment_bytes=100, attachment_types=frozenset({"image/png"})))
+    assert strict.judge(attached("image/png", PNG)).accepted
+    assert fault_of(strict, attached("image/png", PNG + bytes(100)), FaultCode.T99).rule is RuleName.ATTACHMENT_LIMIT
+    assert "expected image/png." in fault_of(strict, attached("application/pdf", PDF), FaultCode.T99).text
+
+
 def test_what_is_compressed_does_not_show_its_type(validator: Validator) -> None:
     content = attached("application/pdf", b"\x1f\x8b\x08", inside='<Compression V="GZ" DN="Gzip"/>')
     assert warns(validator, content) == set()
@@ -483,7 +512,7 @@ def test_an_attachment_is_in_the_message(mime: str, validator: Validator) -> Non
 
 
 def test_large_attachments_are_warned_of_together(validator: Validator) -> None:
-    half = PDF + bytes(LARGEST_TOGETHER // 2 - len(PDF))
+    half = PDF + bytes(Limits().attachments_bytes // 2 - len(PDF))
     two = with_attachment(attached("application/pdf", half), base64.encodebytes(half))
     two = two.replace(b'<MsgType V="A"/>', b'<MsgType V="A" DN="Vedlegg"/>')
     assert warns(validator, two) == set()
