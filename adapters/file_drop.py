@@ -74,6 +74,9 @@ class FileDrop:
         self._name, self._settings = name, settings
         self._incoming, self._processing = settings.folder / "in", settings.folder / "processing"
 
+    def _say(self, level: int, words: str, reason: str | None) -> None:
+        _log.log(level, words, extra={"adapter": self._name, "reason": reason})
+
     async def deliver(self, parcel: Parcel) -> Outcome:
         """Write the document durably; the same delivery again writes the same file again."""
         folder = self._settings.folder / ("receipts" if parcel.is_apprec else "out")
@@ -105,7 +108,7 @@ class FileDrop:
             async for _ in awatch(self._incoming, recursive=False, watch_filter=_is_news):
                 woken.set()
         except (OSError, RuntimeError) as error:
-            _log.warning("%s: in/ cannot be watched (%s), and is only scanned", self._name, type(error).__name__)
+            self._say(logging.WARNING, "in/ cannot be watched, and is only scanned", type(error).__name__)
 
     async def sweep(self, submit: Submit, *, abandoned_after: float = ABANDONED_AFTER) -> bool:
         """Submit every file that is abandoned or ready, the oldest first; tell if one is still being written."""
@@ -113,14 +116,14 @@ class FileDrop:
             abandoned = await asyncio.to_thread(_older, self._processing, abandoned_after)
             ready, growing = await asyncio.to_thread(_ready, self._incoming, self._settings.quiet_seconds)
         except OSError as error:
-            _log.warning("%s: the folder cannot be read: %s", self._name, error.strerror)
+            self._say(logging.WARNING, "the folder cannot be read", error.strerror)
             return False
         for path in (*abandoned, *ready):
             try:
                 await self._process(path, submit)
             except Exception as error:  # noqa: BLE001 - one poisonous file must not stop its neighbours
                 what = error.strerror if isinstance(error, OSError) else type(error).__name__
-                _log.error("%s: a file in %s/ is left for later: %s", self._name, path.parent.name, what)
+                self._say(logging.ERROR, "a file is left for later", what)
         return growing
 
     async def _process(self, path: Path, submit: Submit) -> None:
@@ -139,7 +142,7 @@ class FileDrop:
         None says that the document is accepted. A refused one is answered before its file is moved.
         """
         while isinstance(verdict := await submit(Submission(content, self._name, again)), NotNow):
-            _log.warning("%s: nothing can be taken in just now (%s); trying again", self._name, verdict.reason)
+            self._say(logging.WARNING, "nothing can be taken in just now; trying again", verdict.reason)
             await asyncio.sleep(self._settings.scan_seconds)
             again = True
         if not isinstance(verdict, Rejected):

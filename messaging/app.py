@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -12,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from messaging.documents import Catalogue, CodeLists, Explainer, Validator
-from messaging.errors import ConfigurationError
+from messaging.errors import ConfigurationError, Unavailable
 from messaging.flow import work
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.exchange import Exchange
+from messaging.logs import logger_of
 from messaging.model.clock import Clock, system_clock
+from messaging.model.log import LogEvent
 from messaging.model.sight import NOTHING
 from messaging.registry import Registry, require_known
 from messaging.settings import AnchorSetting, FileAnchorSetting, HttpAnchorSetting, Settings, SyslogAnchorSetting
@@ -30,7 +31,7 @@ from messaging.store.wakeups import Wakeups
 if TYPE_CHECKING:  # only `create_app` needs it, and the terminal's commands start quicker without
     from fastapi import FastAPI
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _SECRET_BYTES = 32
 
@@ -168,13 +169,23 @@ def only_server(settings: Settings) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _told_if_refused() -> Iterator[None]:
+    """Log in words why the start is refused; a server would only tell that it was."""
+    try:
+        yield
+    except (ConfigurationError, Unavailable) as error:
+        logger.error(LogEvent.START_REFUSED, error=type(error).__name__, reason=str(error))  # noqa: TRY400 - words
+        raise
+
+
 def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Registry | None = None) -> FastAPI:
     """Make the application; the exchange opens when it starts and closes when it stops."""
     from messaging.api import create_api
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Exchange]]:
-        with only_server(settings):
+        with _told_if_refused(), only_server(settings):
             async with open_exchange(settings, clock=clock, registry=registry) as exchange, work.running(exchange):
                 app.state.exchange = exchange
                 yield {"exchange": exchange}

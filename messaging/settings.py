@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on")
     log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$", description="How much is logged")
+    log_format: Literal["json", "console"] | None = Field(
+        None, description="`json`, or `console` for people; when neither is named, `console` at a terminal"
+    )
     largest_document_bytes: int = Field(35_000_000, ge=1000, description="A larger document is refused with 413")
     limits: LimitSettings = Field(
         LimitSettings(), description="What a document may hold, one key for each limit; docs/limits.md lists them"

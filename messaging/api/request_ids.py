@@ -1,8 +1,8 @@
-"""Around every request: an id for the log, headers that all answers share, and the end of what nobody foresaw."""
+"""Around every request: its id, its line of the log, headers that all answers share, an end to what nobody foresaw."""
 
 from __future__ import annotations
 
-import logging
+import time
 from uuid import uuid4
 
 from fastapi import Request
@@ -11,8 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from messaging.api import problems
+from messaging.logs import about, logger_of
+from messaging.model.log import LogEvent
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 HEADER = "X-Request-Id"
 
@@ -30,27 +32,58 @@ class RequestIds:
             return
         request_id = str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
-        started = ended = False
+        answer = _Answer(send, request_id)
+        began = time.perf_counter()
+        with about(request_id=request_id):
+            try:
+                await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                logger.info(LogEvent.CLIENT_LEFT)
+            except Exception as error:
+                logger.exception(LogEvent.REQUEST_FAILED)
+                if answer.status and not answer.ended:
+                    raise
+                if not answer.status:
+                    await problems.answer(Request(scope), error)(scope, receive, answer.send)
+            finally:
+                _tell(scope, answer, time.perf_counter() - began)
 
-        async def tell(message: Message) -> None:
-            nonlocal started, ended
-            if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
-                headers[HEADER] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault("Cache-Control", "no-store")
-            else:
-                ended = not message.get("more_body", False)
-            await send(message)
 
-        try:
-            await self._app(scope, receive, tell)
-        except ClientDisconnect:
-            logger.info("request %s: the client went away", request_id)
-        except Exception as error:
-            logger.exception("request %s failed", request_id)
-            if started and not ended:
-                raise
-            if not started:
-                await problems.answer(Request(scope), error)(scope, receive, tell)
+class _Answer:
+    """What is answered to one request, seen as it goes out."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        self.ended = False
+        self.size = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
+        else:
+            self.size += len(message.get("body", b""))
+            self.ended = not message.get("more_body", False)
+        await self._send(message)
+
+
+def _tell(scope: Scope, answer: _Answer, seconds: float) -> None:
+    """Write the request's line: its route as the OpenAPI document has it, and never its path or its query."""
+    route = getattr(scope.get("route"), "path", "")
+    if route.startswith("/health"):
+        return  # asked every few seconds, and of no interest to anyone
+    client = scope["state"].get("client")
+    logger.info(
+        LogEvent.REQUEST_ANSWERED,
+        method=scope["method"],
+        route=route,
+        status=answer.status,
+        bytes=answer.size,
+        duration_ms=round(seconds * 1000, 1),
+        client_id=client.id if client else None,
+    )

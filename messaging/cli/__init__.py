@@ -7,8 +7,13 @@ import sys
 import typer
 from rich.console import Console
 
+from messaging import logs
 from messaging.cli import documents, looking, proving, registering, schemas, serving
 from messaging.errors import CallerError, ConfigurationError, Unavailable
+from messaging.logs import logger_of
+from messaging.model.log import LogEvent
+
+logger = logger_of(__name__)
 
 app = typer.Typer(
     name="samhandling",
@@ -37,11 +42,13 @@ app.add_typer(looking.audit, name="audit")
 app.add_typer(schemas.schemas, name="schemas")
 
 _WRONG_USE = 2
+_FAILED = 70  # EX_SOFTWARE
 _UNAVAILABLE = 75  # EX_TEMPFAIL: the same command may succeed later
 
 
 def main() -> None:
     """Run the command; what went wrong is told in words, on standard error."""
+    logs.write_to(sys.stderr, level="warning", form=None)
     try:
         app()
     except ConfigurationError as error:
@@ -53,6 +60,10 @@ def main() -> None:
     except CallerError as error:
         _say(" ".join([str(error), *error.details]))
         sys.exit(1)
+    except Exception:
+        logger.exception(LogEvent.COMMAND_FAILED)
+        _say("Something went wrong that nobody foresaw; the line above says where. Nothing of a document is in it.")
+        sys.exit(_FAILED)
 
 
 def _say(text: str) -> None:

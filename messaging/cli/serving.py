@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import logging
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from messaging import __version__
+from messaging import __version__, logs
 from messaging.app import create_app, open_exchange
 from messaging.errors import ConfigurationError
 from messaging.flow import work as flow_work
@@ -22,9 +22,7 @@ _OWN_NAMES = ("messaging", "adapters", "schemas", "fixtures")
 
 
 def _log(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
+    logs.write_to(sys.stderr, level=settings.log_level, form=settings.log_format)
 
 
 def serve(

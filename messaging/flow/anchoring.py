@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import datetime
 from typing import Any
 
 from messaging.errors import Unavailable
 from messaging.flow.anchors import Anchor, AnchorFailed
 from messaging.flow.seal import ACTOR, LATE, Sealer
+from messaging.logs import logger_of
 from messaging.model.audit import AuditEvent
+from messaging.model.log import LogEvent
 from messaging.model.seal import Seal
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, seals
 from messaging.store.session import ReadTx
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _AT_A_TIME = 500
 
@@ -40,7 +41,7 @@ class Anchoring:
                 if self._sealer.is_sealing:
                     await self.carry()
             except Unavailable:
-                logger.warning("anchor %s waits for the database", self._anchor.name)
+                logger.warning(LogEvent.DATABASE_AWAITED, part="anchor", anchor=self._anchor.name)
             await asyncio.sleep(every)
 
     async def carry(self) -> None:
@@ -62,7 +63,7 @@ class Anchoring:
         if self._is_alarmed:
             self._is_alarmed = False
             await self._note(AuditEvent.ANCHOR_RECOVERED, seal=pending[-1].number)
-            logger.info("anchor %s is written again", self._anchor.name)
+            logger.info(LogEvent.ANCHOR_WRITTEN_AGAIN, anchor=self._anchor.name)
 
     async def _behind(self, has: Seal | None) -> list[Seal]:
         """Read the seals behind the one that the anchor has; an anchor that cannot tell gets what is new."""
@@ -83,13 +84,11 @@ class Anchoring:
     async def _failed(self, why: str) -> None:
         now = self._exchange.clock()
         self._fails_since = self._fails_since or now
-        logger.warning("anchor %s: %s; it is tried again", self._anchor.name, why)
+        logger.warning(LogEvent.ANCHOR_NOT_WRITTEN, anchor=self._anchor.name, reason=why, next="it is tried again")
         if now - self._fails_since >= LATE and not self._is_alarmed:
             self._is_alarmed = True
             await self._note(AuditEvent.ANCHOR_FAILED, why=why, since=self._fails_since.isoformat())
-            logger.error(
-                "%s: %s has taken no seal since %s", AuditEvent.ANCHOR_FAILED, self._anchor.name, self._fails_since
-            )
+            logger.error(AuditEvent.ANCHOR_FAILED, anchor=self._anchor.name, since=self._fails_since)
 
     async def _note(self, event: AuditEvent, **detail: Any) -> None:
         line = audit.Line(self._exchange.clock(), event, ACTOR, detail={"anchor": self._anchor.name, **detail})

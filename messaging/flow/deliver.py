@@ -6,13 +6,14 @@ Claim (committed) → adapter (no transaction open) → settle (committed). A wo
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import timedelta
 
 from messaging.errors import CallerError, Unavailable
 from messaging.flow.exchange import Exchange
 from messaging.flow.receive import Handed, receive
+from messaging.logs import logger_of
 from messaging.model.lifecycle import Event, State
+from messaging.model.log import LogEvent
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
 from messaging.model.retry import Circuit
@@ -21,7 +22,7 @@ from messaging.spi import Adapter, Deferred, Outcome, Parcel, Refused, Sent
 from messaging.store import deliveries, messages, notifications, wakeups
 from messaging.store.deliveries import Held
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _LOOK_ANYWAY = 5.0
 """Seconds between looks at an idle route: a retry comes due without anybody waking the worker."""
@@ -46,7 +47,7 @@ class RouteWorker:
                 try:
                     busy = await self.work_once()
                 except Unavailable:
-                    logger.warning("route %s waits for the database", self._route)
+                    logger.warning(LogEvent.DATABASE_AWAITED, part="delivery", adapter=self._route)
                     busy = False
                 if busy:
                     continue
@@ -105,7 +106,7 @@ class RouteWorker:
         except TimeoutError:
             return Deferred("the far side did not answer before the lease ran out")
         except Exception as error:
-            logger.exception("adapter %s raised on delivery %s", self._route, parcel.delivery_id)
+            logger.exception(LogEvent.ADAPTER_RAISED, adapter=self._route, delivery_id=parcel.delivery_id)
             return Deferred(f"the adapter failed with {type(error).__name__}")
 
     async def _settle(self, held: Held, outcome: Outcome) -> None:
@@ -162,7 +163,7 @@ class RouteWorker:
         except Unavailable:
             return Deferred("its AppRec could not be kept just now")
         except CallerError as error:
-            logger.warning("the AppRec that answers delivery %s was not taken: %s", held.id, type(error).__name__)
+            logger.warning(LogEvent.APPREC_NOT_TAKEN, delivery_id=held.id, error=type(error).__name__)
             return Sent("taken; its AppRec was refused and stands in the transport log")
         return Sent("taken, and answered with an AppRec")
 

@@ -7,7 +7,6 @@ that an anchor holds, nothing is sealed until an operator has acknowledged the g
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,8 +15,10 @@ from typing import Any
 from messaging.errors import InvalidRequest, Unavailable
 from messaging.flow.anchors import AnchorFailed
 from messaging.flow.exchange import Exchange
+from messaging.logs import logger_of
 from messaging.model.access import Action, authorise
 from messaging.model.audit import AuditEvent
+from messaging.model.log import LogEvent
 from messaging.model.merkle import Tree, leaf_hash
 from messaging.model.party import Client
 from messaging.model.seal import Seal, line_bytes
@@ -27,7 +28,7 @@ from messaging.store import audit, seals
 from messaging.store.seals import Kept, Mark
 from messaging.store.session import ReadTx
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 ACTOR = "sealer"
 LATE = timedelta(seconds=10)
@@ -66,9 +67,9 @@ class Sealer:
             try:
                 more = await self.seal()
             except Unavailable:
-                logger.warning("the sealer waits for the database")
+                logger.warning(LogEvent.DATABASE_AWAITED, part="sealer")
             except Exception:
-                logger.exception("the audit log could not be sealed")
+                logger.exception(LogEvent.PART_FAILED, part="sealer", next="it is tried again")
             await self._tell_if_late()
             await asyncio.sleep(_LOOK_AGAIN if self._is_refusing else 0 if more else every)
 
@@ -173,10 +174,10 @@ class Sealer:
                 return
             await audit.write(tx, audit.Line(self.exchange.clock(), AuditEvent.AUDIT_GAP, ACTOR, detail=detail))
         logger.error(
-            "%s: the database lacks the seals %s that were anchored, and nothing is sealed; see `samhandling audit "
-            "verify`, then `samhandling audit acknowledge-gap`",
             AuditEvent.AUDIT_GAP,
-            detail["numbers"],
+            numbers=detail["numbers"],
+            reason="the database lacks seals that were anchored, and nothing is sealed",
+            next="see `samhandling audit verify`, then `samhandling audit acknowledge-gap`",
         )
 
     async def _tell_if_late(self) -> None:
@@ -186,7 +187,7 @@ class Sealer:
         try:
             await self.raise_alarm()
         except Unavailable:
-            logger.warning("the sealer waits for the database")
+            logger.warning(LogEvent.DATABASE_AWAITED, part="sealer")
 
     async def raise_alarm(self) -> bool:
         """Raise the alarm when lines wait too long, unless it stands among them already."""
@@ -198,7 +199,7 @@ class Sealer:
                 return False
             detail = {"lines": count, "since": oldest.isoformat()}
             await audit.write(tx, audit.Line(now, AuditEvent.UNSEALED, ACTOR, detail=detail))
-        logger.error("%s: %s audit lines have no seal since %s", AuditEvent.UNSEALED, count, oldest.isoformat())
+        logger.error(AuditEvent.UNSEALED, count=count, since=oldest)
         return True
 
 

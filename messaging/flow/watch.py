@@ -6,21 +6,22 @@ Beside that, what was sealed is counted into the figures of the overview.
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import datetime
 from typing import Any
 
 from messaging.errors import Unavailable
 from messaging.flow import overview
 from messaging.flow.exchange import Exchange
+from messaging.logs import logger_of
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event, State
+from messaging.model.log import LogEvent
 from messaging.model.notification import NotificationType
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, deliveries, messages, notifications, wakeups
 from messaging.store.session import WriteTx
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _EVERY = 5.0
 _AT_A_TIME = 200
@@ -34,7 +35,7 @@ async def run(exchange: Exchange) -> None:
             while await sweep(exchange):
                 pass
         except Unavailable:
-            logger.warning("the watch waits for the database")
+            logger.warning(LogEvent.DATABASE_AWAITED, part="watch")
         await asyncio.sleep(_EVERY)
 
 
@@ -86,7 +87,7 @@ async def _alarm(tx: WriteTx, event: AuditEvent, row: dict[str, Any], *, at: dat
     detail = {"due": due.isoformat(), "state": row["state"]}
     line = audit.Line(at, event, ACTOR, row["message_id"], row["id"], row["receiver_her_id"], detail)
     await audit.write(tx, line)
-    logger.warning("%s: delivery %s of message %s", event, row["id"], row["message_id"])
+    logger.warning(event, delivery_id=row["id"], message_id=row["message_id"], her_id=row["receiver_her_id"])
 
 
 def _missing(row: dict[str, Any]) -> notifications.Notice:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,11 +18,13 @@ from messaging.flow.exchange import Exchange
 from messaging.flow.handed import Handed
 from messaging.flow.receive import receive
 from messaging.flow.seal import Sealer
+from messaging.logs import logger_of
 from messaging.model.faults import Fault
+from messaging.model.log import LogEvent
 from messaging.model.party import Client
 from messaging.spi import Accepted, NotNow, Submission, Submit, Verdict
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _BEGIN_AGAIN_AFTER = 1.0
 
@@ -69,7 +70,7 @@ async def _again_and_again(name: str, run: Callable[[], Awaitable[None]]) -> Non
         try:
             await run()
         except Exception:
-            logger.exception("%s stopped; it begins again in %s s", name, _BEGIN_AGAIN_AFTER)
+            logger.exception(LogEvent.PART_FAILED, part=name, next=f"it begins again in {_BEGIN_AGAIN_AFTER} s")
             await asyncio.sleep(_BEGIN_AGAIN_AFTER)
         else:
             return

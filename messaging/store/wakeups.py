@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -16,9 +15,11 @@ from typing import Any
 
 import asyncpg
 
+from messaging.logs import logger_of
+from messaging.model.log import LogEvent
 from messaging.store.session import Database
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _CHANNEL = "samhandling"
 _MOST_IN_ONE_HINT = 500
@@ -85,7 +86,7 @@ class Wakeups:
             try:
                 await self._carry()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                logger.warning("the line for wake-ups is down (%s); pollers look by themselves", type(error).__name__)
+                logger.warning(LogEvent.WAKEUPS_LOST, error=type(error).__name__, next="pollers look by themselves")
                 await asyncio.sleep(1)
 
     async def _carry(self) -> None:

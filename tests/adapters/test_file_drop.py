@@ -285,7 +285,7 @@ class TestIn:
             await adapter.sweep(exchange.submit)
             assert names(tmp_path / "accepted") == {"2.xml"}
             assert len(names(tmp_path / "processing")) == 1
-            assert "RuntimeError" in caplog.text
+            assert [vars(record)["reason"] for record in caplog.records] == ["RuntimeError"]
             assert CANARY not in caplog.text
             await adapter.sweep(exchange.submit, abandoned_after=0)
         assert names(tmp_path / "accepted") == {"2.xml", f"1-{CANARY}.xml"}
@@ -379,7 +379,9 @@ class TestListen:
             for number in range(3):
                 put(tmp_path, f"{number}.xml")
                 await exchange.next()
-        assert "in/ cannot be watched (OSError)" in caplog.text
+        assert [(record.msg, vars(record)["reason"]) for record in caplog.records] == [
+            ("in/ cannot be watched, and is only scanned", "OSError")
+        ]
 
     async def test_a_share_that_goes_away_and_comes_back_is_listened_to_again(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -389,7 +391,9 @@ class TestListen:
         async with dropping(tmp_path / "share") as adapter:
             shutil.move(tmp_path / "share", tmp_path / "away")
             assert await adapter.sweep(exchange.submit) is False
-            assert "the folder cannot be read: No such file or directory" in caplog.text
+            assert [(record.msg, vars(record)["reason"]) for record in caplog.records] == [
+                ("the folder cannot be read", "No such file or directory")
+            ]
             shutil.move(tmp_path / "away", tmp_path / "share")
             put(tmp_path / "share", "m.xml")
             await adapter.sweep(exchange.submit)

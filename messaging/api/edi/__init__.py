@@ -53,7 +53,11 @@ class Versions:
             )
             await problems.answer(Request(scope), error)(scope, receive, send)
             return
-        await version({**scope, "path": path, "query_string": _as_documented(scope["query_string"])}, receive, send)
+        asked = {**scope, "path": path, "query_string": _as_documented(scope["query_string"])}
+        try:
+            await version(asked, receive, send)
+        finally:
+            scope["route"] = asked.get("route")
 
 
 def _as_documented(query: bytes) -> bytes:

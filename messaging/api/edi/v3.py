@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -29,8 +28,10 @@ from messaging.flow import collect
 from messaging.flow.acknowledge import Answer, acknowledge
 from messaging.flow.configure import Configuration, configure, forget
 from messaging.flow.receive import Announced, Handed, receive
+from messaging.logs import logger_of
+from messaging.model.log import LogEvent
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 DOOR = "edi-v3"
 
@@ -193,7 +194,7 @@ async def _events(
             if not rows:
                 yield format_sse_event(comment="heartbeat")
     except SamhandlingError as error:
-        logger.warning("a stream of notifications ends: %s", error)
+        logger.warning(LogEvent.STREAM_ENDED, error=type(error).__name__, reason=str(error))
     finally:
         await batches.aclose()
 
