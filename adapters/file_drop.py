@@ -283,7 +283,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def open_file_drop(name: str, settings: Settings) -> AsyncIterator[FileDrop]:
+async def open_file_drop(name: str, settings: Settings, _reach: object = None) -> AsyncIterator[FileDrop]:
     """Make the missing folders inside the given one. Raises OSError or ValueError when they cannot serve."""
     await asyncio.to_thread(_prepare, settings.folder, (*OUTWARD, *INWARD) if settings.takes_in else OUTWARD)
     yield FileDrop(name, settings)

@@ -34,8 +34,9 @@ from pydantic import (
     model_validator,
 )
 
+from messaging.calling import caller, out_of_reach
 from messaging.http import AsyncClient, HTTPError, Response
-from messaging.spi import AdapterKind, Deferred, Outcome, Parcel, Refused, Sent, Submit
+from messaging.spi import AdapterKind, Deferred, Outcome, Parcel, Reach, Refused, Sent, Submit
 
 ANSWER_LIMIT = 1024 * 1024
 """Bytes read of an answer; an AppRec is a few thousand."""
@@ -233,7 +234,9 @@ def retry_after(answer: Response) -> float | None:
 
 
 def _what_failed(error: BaseException) -> str:
-    """Say what went wrong in words that hold no URL; TLS is told in full, since it is the operator's to mend."""
+    """Say what went wrong in words that hold no URL; what is the operator's to mend is told in full."""
+    if beyond := out_of_reach(error):
+        return str(beyond)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -243,20 +246,20 @@ def _what_failed(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def open_http_post(name: str, settings: Settings) -> AsyncIterator[HttpPost]:  # noqa: ARG001 - has nothing to submit
-    """Open the connection pool, and close it when the context is left."""
-    client = AsyncClient(
-        verify=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True,
+async def open_http_post(name: str, settings: Settings, reach: Reach) -> AsyncIterator[HttpPost]:  # noqa: ARG001 - has nothing to submit
+    """Open the connection pool, and close it when the context is left. Raises ValueError when the URL is no good."""
+    await reach.check(settings.url.replace(_RECEIVER, "1"))
+    client = caller(
+        reach,
+        timeout=None,  # the attempt's own deadline rules
         headers={
             "User-Agent": "Samhandling",
             "Accept": "application/xml, */*;q=0.1",
             "Accept-Encoding": "identity",
             **{header: value.get_secret_value() for header, value in settings.headers.items()},
         },
-        timeout=None,  # the attempt's own deadline rules
+        ca_file=str(settings.ca_file) if settings.ca_file else None,
         proxy=str(settings.proxy) if settings.proxy else None,
-        follow_redirects=False,
-        trust_env=False,
     )
     async with client:
         yield HttpPost(settings, settings.key(), client)

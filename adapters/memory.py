@@ -62,7 +62,7 @@ class Memory:
 
 
 @asynccontextmanager
-async def open_memory(name: str, settings: Settings) -> AsyncIterator[Memory]:
+async def open_memory(name: str, settings: Settings, _reach: object = None) -> AsyncIterator[Memory]:
     """Open an instance; a real adapter opens its connections here, and closes them when the context is left."""
     yield Memory(name, settings)
 

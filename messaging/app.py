@@ -19,6 +19,7 @@ from messaging.logs import logger_of
 from messaging.model.clock import Clock, system_clock
 from messaging.model.log import LogEvent
 from messaging.model.sight import NOTHING
+from messaging.reach import Reach
 from messaging.registry import Registry, require_known
 from messaging.settings import AnchorSetting, FileAnchorSetting, HttpAnchorSetting, Settings, SyslogAnchorSetting
 from messaging.signing import SigningKey
@@ -45,7 +46,7 @@ async def open_exchange(
     Raises ConfigurationError when a setting, an adapter, a route or the database cannot be trusted.
     """
     installed = registry or Registry.discover()
-    routes = settings.routing()
+    routes, reach = settings.routing(), Reach(settings.calls_allowed)
     require_known(routes.named(), settings.adapters)
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     try:
@@ -59,7 +60,7 @@ async def open_exchange(
         require_known(named, settings.adapters)
         validator = validator_of(settings, clock)
         with closing(Explainer(validator.catalogue)) as explainer:
-            async with installed.open(settings.adapter_settings()) as adapters:
+            async with installed.open(settings.adapter_settings(), reach) as adapters:
                 yield Exchange(
                     clock=clock,
                     database=database,
@@ -75,7 +76,8 @@ async def open_exchange(
                     terms=settings.terms(),
                     data_folder=database.data_folder,
                     audit_key=read_audit_key(settings.audit_key()),
-                    anchors=tuple(map(_anchor, settings.anchors())),
+                    anchors=tuple([await _anchor(one, reach) for one in settings.anchors()]),
+                    reach=reach,
                 )
     finally:
         await database.close()
@@ -138,13 +140,17 @@ def _read_secret(path: Path, setting: str, otherwise: str) -> bytes:
     return made
 
 
-def _anchor(setting: AnchorSetting) -> Anchor:
+async def _anchor(setting: AnchorSetting, reach: Reach) -> Anchor:
     match setting:
         case FileAnchorSetting():
             return FileAnchor(setting.path)
         case HttpAnchorSetting():
             token = setting.token.get_secret_value() if setting.token else None
-            return HttpAnchor(str(setting.url), name=f"http {setting.url.host}", token=token)
+            try:
+                await reach.check(str(setting.url))
+            except ValueError as error:
+                raise ConfigurationError(f"audit_anchors: {error}.") from None
+            return HttpAnchor(str(setting.url), name=f"http {setting.url.host}", token=token, reach=reach)
         case SyslogAnchorSetting():
             return SyslogAnchor(setting.address)
 

@@ -1,29 +1,60 @@
-"""The one place that names the HTTP client library, so that its maintained successor can take its place in one line."""
+"""The one place that names the HTTP client library, so that its maintained successor can take its place in one line.
+
+Whoever calls an address that stands in the settings takes `messaging.calling.caller`, which guards it.
+"""
 
 from httpx import (
     ASGITransport,
+    AsyncBaseTransport,
+    AsyncByteStream,
     AsyncClient,
     Client,
     ConnectError,
+    ConnectTimeout,
     HTTPError,
     InvalidURL,
     Limits,
+    LocalProtocolError,
+    PoolTimeout,
+    Proxy,
+    ProxyError,
+    ReadError,
+    ReadTimeout,
+    RemoteProtocolError,
     Request,
     Response,
     Timeout,
     TimeoutException,
+    TransportError,
+    WriteError,
+    WriteTimeout,
+    create_ssl_context,
 )
 
 __all__ = [
     "ASGITransport",
+    "AsyncBaseTransport",
+    "AsyncByteStream",
     "AsyncClient",
     "Client",
     "ConnectError",
+    "ConnectTimeout",
     "HTTPError",
     "InvalidURL",
     "Limits",
+    "LocalProtocolError",
+    "PoolTimeout",
+    "Proxy",
+    "ProxyError",
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
     "Request",
     "Response",
     "Timeout",
     "TimeoutException",
+    "TransportError",
+    "WriteError",
+    "WriteTimeout",
+    "create_ssl_context",
 ]

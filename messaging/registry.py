@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from messaging.errors import ConfigurationError
 from messaging.model.routes import MAILBOX
+from messaging.reach import PUBLIC, Reach
 from messaging.spi import Adapter, AdapterKind
 
 GROUP = "messaging.adapters"
@@ -88,19 +89,21 @@ class Registry:
             raise ConfigurationError(", ".join(_complaints(error, kind))) from None  # its text would hold the values
 
     @asynccontextmanager
-    async def open(self, configured: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[Mapping[str, Adapter]]:
-        """Open every instance in the order given, and close them in the reverse order.
+    async def open(
+        self, configured: Mapping[str, Mapping[str, Any]], reach: Reach = PUBLIC
+    ) -> AsyncIterator[Mapping[str, Adapter]]:
+        """Open every instance in the order given, and close them in the reverse order; `reach` says whom they may call.
 
         Raises ConfigurationError when a setting is wrong or an instance cannot be opened; what was open is then closed.
         """
         instances = self.check(configured)
         async with AsyncExitStack() as opened:
-            yield {instance.name: await _opened(instance, opened) for instance in instances}
+            yield {instance.name: await _opened(instance, reach, opened) for instance in instances}
 
 
-async def _opened(instance: Instance, stack: AsyncExitStack) -> Adapter:
+async def _opened(instance: Instance, reach: Reach, stack: AsyncExitStack) -> Adapter:
     try:
-        return await stack.enter_async_context(instance.kind.open(instance.name, instance.settings))
+        return await stack.enter_async_context(instance.kind.open(instance.name, instance.settings, reach))
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"adapter instance {instance.name!r} of kind {instance.kind.name} cannot be opened: {error}"

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -149,6 +150,10 @@ class Settings(BaseSettings):
     )
     audit_seal_seconds: float = Field(
         1, ge=0, le=5, description="The audit log is sealed this often; 0 leaves it unsealed, to measure what it costs"
+    )
+    calls_allowed: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="Networks that the exchange may call beside public addresses, such as `10.20.0.0/16`",
     )
     heartbeat_seconds: float = Field(15, ge=0.1, description="A silent event stream sends a comment this often")
     adapters: dict[str, dict[str, Any]] = Field(

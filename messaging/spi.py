@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from messaging.reach import Reach as Reach  # noqa: PLC0414 - adapters ask for it here
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -118,13 +120,14 @@ class Adapter(Protocol):
 class AdapterKind:
     """A kind of adapter: the pydantic model of its settings, and how an instance is opened for its lifetime.
 
-    `open` is called with the instance's name and its settings, and yields the adapter; leaving the context closes its
-    connections. An OSError or ValueError while opening tells the operator what to mend, and stops the start.
+    `open` is called with the instance's name, its settings and whom the exchange may call, and yields the adapter;
+    leaving the context closes its connections. An OSError or ValueError while opening tells the operator what to mend,
+    and stops the start.
     """
 
     name: str
     settings: type[Any]
-    open: Callable[[str, Any], AbstractAsyncContextManager[Adapter]]
+    open: Callable[[str, Any, Reach], AbstractAsyncContextManager[Adapter]]
 
 
 __all__ = [
@@ -135,6 +138,7 @@ __all__ = [
     "NotNow",
     "Outcome",
     "Parcel",
+    "Reach",
     "Refused",
     "Rejected",
     "Sent",

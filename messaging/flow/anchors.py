@@ -14,8 +14,10 @@ from logging.handlers import SYSLOG_UDP_PORT, SysLogHandler
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from messaging.http import AsyncClient, HTTPError
+from messaging.calling import caller, out_of_reach
+from messaging.http import HTTPError
 from messaging.model.seal import Seal, canonical
+from messaging.reach import PUBLIC, Reach
 
 Result = TypeVar("Result")
 
@@ -124,9 +126,10 @@ class HttpAnchor:
 
     readable = False
 
-    def __init__(self, url: str, *, name: str, token: str | None = None) -> None:
+    def __init__(self, url: str, *, name: str, token: str | None = None, reach: Reach = PUBLIC) -> None:
         self.name = name
         self._url = url
+        self._reach = reach
         self._headers = {"content-type": "application/x-ndjson"}
         if token:
             self._headers["authorization"] = f"Bearer {token}"
@@ -134,12 +137,12 @@ class HttpAnchor:
     async def put(self, seals: Sequence[Seal]) -> None:
         """Post; what was posted before may come again."""
         try:
-            async with asyncio.timeout(PATIENCE), AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+            async with asyncio.timeout(PATIENCE), caller(self._reach, timeout=PATIENCE) as client:
                 answer = await client.post(self._url, content=b"".join(map(line_of, seals)), headers=self._headers)
         except TimeoutError:
             raise AnchorFailed("it does not answer") from None
         except HTTPError as error:
-            raise AnchorFailed(type(error).__name__) from error
+            raise AnchorFailed(str(out_of_reach(error) or type(error).__name__)) from error
         if not answer.is_success:
             raise AnchorFailed(f"it answered {answer.status_code}")
 

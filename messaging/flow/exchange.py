@@ -12,6 +12,7 @@ from messaging.flow.anchors import Anchor
 from messaging.model.clock import Clock
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
+from messaging.reach import PUBLIC, Reach
 from messaging.signing import SigningKey
 from messaging.spi import Adapter
 from messaging.store.committer import Committer
@@ -65,3 +66,5 @@ class Exchange:
     """Signs the seals over the audit log."""
     anchors: tuple[Anchor, ...] = ()
     """Where seals are written outside the database."""
+    reach: Reach = PUBLIC
+    """Whom the exchange may call."""

@@ -16,8 +16,10 @@ from typing import Any
 from http_receiver import Receiver, answer, receiving
 
 from adapters import file_drop, http_post, memory
-from messaging.spi import Accepted, Adapter, AdapterKind, Parcel, Refused, Submission, Verdict
+from messaging.spi import Accepted, Adapter, AdapterKind, Parcel, Reach, Refused, Submission, Verdict
 
+HERE = Reach.to("127.0.0.0/8", "::1/128")
+"""The tests' far sides are on this machine."""
 SECRET = "whsec_" + "c2FtaGFuZGxpbmctdGVzdC1zZWNyZXQtMDE="
 DOCUMENT = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<Melding>Blåbærsyltetøy\r\n</Melding> \n'.encode("iso-8859-1")
 CANARY = "Blåbærsyltetøy"
@@ -65,7 +67,7 @@ class FarSide(ABC):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Adapter]:
-        async with self.kind.open("far-side", self.kind.settings(**self.settings())) as self.adapter:
+        async with self.kind.open("far-side", self.kind.settings(**self.settings()), HERE) as self.adapter:
             yield self.adapter
 
 

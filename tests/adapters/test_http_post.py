@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from far_sides import CANARY, DOCUMENT, SECRET, parcel
+from far_sides import CANARY, DOCUMENT, HERE, SECRET, parcel
 from http_receiver import Receiver, answer, receiving
 from pydantic import ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -33,7 +33,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def adapter(receiver: Receiver) -> AsyncIterator[HttpPost]:
-    async with KIND.open("push", Settings(url=receiver.url, secret=SECRET)) as adapter:
+    async with KIND.open("push", Settings(url=receiver.url, secret=SECRET), HERE) as adapter:
         yield adapter
 
 
@@ -97,7 +97,7 @@ class TestRequest:
 
     async def test_the_operators_headers_go_along(self, receiver: Receiver) -> None:
         settings = Settings(url=receiver.url, secret=SECRET, headers={"Authorization": "Bearer hush"})
-        async with KIND.open("push", settings) as adapter:
+        async with KIND.open("push", settings, HERE) as adapter:
             await adapter.deliver(parcel())
         assert receiver.requests[0].headers["authorization"] == "Bearer hush"
         assert "hush" not in repr(settings)
@@ -111,7 +111,7 @@ class TestRequest:
         self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        async with KIND.open("push", Settings(url=receiver.url, secret=SECRET)) as adapter:
+        async with KIND.open("push", Settings(url=receiver.url, secret=SECRET), HERE) as adapter:
             assert isinstance(await adapter.deliver(parcel()), Sent)
 
 
@@ -229,14 +229,14 @@ def self_signed(certificate: Path, key: Path) -> None:
 
 class TestTrouble:
     async def test_silence_ends_at_the_timeout(self, receiver: Receiver) -> None:
-        async with KIND.open("push", Settings(url=receiver.url, secret=SECRET, timeout_seconds=0.1)) as adapter:
+        async with KIND.open("push", Settings(url=receiver.url, secret=SECRET, timeout_seconds=0.1), HERE) as adapter:
             outcome = await outcome_of(receiver, adapter, None)
             assert outcome == Deferred("no answer within 0.1 seconds")
             assert isinstance(await adapter.deliver(parcel()), Sent)
 
     async def test_a_receipt_that_does_not_end_is_cut_at_the_timeout(self, receiver: Receiver) -> None:
         reply = answer(200, APPREC, Content_Type="application/xml", Content_Length="5000")
-        async with KIND.open("push", Settings(url=receiver.url, secret=SECRET, timeout_seconds=0.2)) as adapter:
+        async with KIND.open("push", Settings(url=receiver.url, secret=SECRET, timeout_seconds=0.2), HERE) as adapter:
             assert isinstance(await outcome_of(receiver, adapter, reply), Deferred)
 
     async def test_nobody_listening_is_deferred(self) -> None:
@@ -244,7 +244,9 @@ class TestTrouble:
         port = probe.sockets[0].getsockname()[1]
         probe.close()
         await probe.wait_closed()
-        async with KIND.open("push", Settings(url=f"http://127.0.0.1:{port}/?key=hush", secret=SECRET)) as adapter:
+        async with KIND.open(
+            "push", Settings(url=f"http://127.0.0.1:{port}/?key=hush", secret=SECRET), HERE
+        ) as adapter:
             outcome = await adapter.deliver(parcel())
         assert outcome == Deferred("the connection failed (ConnectError)")
 
@@ -265,12 +267,12 @@ class TestTrouble:
         server = await asyncio.start_server(receiver.serve, "localhost", 0, ssl=context)
         url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
         try:
-            async with KIND.open("push", Settings(url=url, secret=SECRET)) as adapter:
+            async with KIND.open("push", Settings(url=url, secret=SECRET), HERE) as adapter:
                 outcome = await adapter.deliver(parcel())
             assert isinstance(outcome, Deferred)
             assert "certificate is not trusted: self" in outcome.reason
             assert receiver.requests == []
-            async with KIND.open("push", Settings(url=url, secret=SECRET, ca_file=certificate)) as adapter:
+            async with KIND.open("push", Settings(url=url, secret=SECRET, ca_file=certificate), HERE) as adapter:
                 assert isinstance(await adapter.deliver(parcel()), Sent)
         finally:
             server.close()
@@ -314,7 +316,7 @@ class TestSettings:
     async def test_the_secret_may_stand_in_a_file(self, receiver: Receiver, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text(f"{SECRET}\n")
-        async with KIND.open("push", Settings(url=receiver.url, secret_file=file)) as adapter:
+        async with KIND.open("push", Settings(url=receiver.url, secret_file=file), HERE) as adapter:
             await adapter.deliver(parcel(content=UTF8_DOCUMENT))
         (request,) = receiver.requests
         Webhook(SECRET).verify(request.body, request.headers, json_parse=False)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from adapters import file_drop, http_post, memory
 from messaging.errors import ConfigurationError
+from messaging.reach import Reach
 from messaging.registry import Registry, require_known
 from messaging.spi import AdapterKind
 
@@ -27,7 +28,7 @@ class Loose(BaseModel):
 
 def recording(log: list[str], *, failing: str = "") -> AdapterKind:
     @asynccontextmanager
-    async def open_recorded(name: str, _: Loose) -> AsyncIterator[Any]:
+    async def open_recorded(name: str, _: Loose, _reach: Reach) -> AsyncIterator[Any]:
         if name == failing:
             raise OSError(13, "Permission denied", "the/secret/file")
         log.append(f"open {name}")
@@ -163,7 +164,7 @@ class TestDiscover:
             loft: str
 
         @asynccontextmanager
-        async def open_pigeon(name, settings):
+        async def open_pigeon(name, settings, reach):
             yield f"{name} from {settings.loft}"
 
         KIND = AdapterKind("pigeon", Settings, open_pigeon)

@@ -29,6 +29,7 @@ from messaging.model.merkle import Tree, leaf_hash
 from messaging.model.party import Client
 from messaging.model.seal import Seal, line_bytes
 from messaging.model.sight import EVERYTHING
+from messaging.reach import Reach
 from messaging.settings import Settings
 from messaging.signing import SigningKey
 from messaging.store import seals
@@ -385,7 +386,7 @@ def endpoint(answers: list[int]) -> Iterator[tuple[str, list[bytes]]]:
 
 async def test_an_endpoint_gets_each_seal_and_again_what_it_did_not_take(exchange: Exchange, clock: SetClock) -> None:
     with endpoint([500, 302]) as (url, posted):
-        anchor = HttpAnchor(url, name="http", token="secret")
+        anchor = HttpAnchor(url, name="http", token="secret", reach=Reach.to("127.0.0.0/8"))
         keeper = Keeper(replace(exchange, anchors=(anchor,)), clock)
         await keeper.write_and_seal(1, 1, 1)
     assert [seal_of(line).number for line in posted] == [2]

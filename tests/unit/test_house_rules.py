@@ -69,6 +69,19 @@ def test_only_one_module_names_the_http_client_library() -> None:
     assert users == {"messaging/http.py"}
 
 
+def test_whoever_calls_by_the_settings_calls_within_reach() -> None:
+    unguarded = {"messaging/calling.py", "messaging/demo"}
+    others = [path for path in MODULES if not name_of(path).startswith(tuple(unguarded))]
+    made = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in others
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"AsyncClient", "Client"}
+        if f"messaging.http.{node.func.id}" in imports(path)
+    ]
+    assert made == []
+
+
 def test_xml_is_read_in_one_place() -> None:
     others = [path for path in MODULES if name_of(path) not in READERS]
     assert [place for path in others for place in calls_on(path, {"etree", "ElementTree"}, READS_XML)] == []
@@ -127,6 +140,7 @@ def test_an_adapter_sees_exactly_this_of_the_exchange() -> None:
         "NotNow",
         "Outcome",
         "Parcel",
+        "Reach",
         "Refused",
         "Rejected",
         "Sent",
