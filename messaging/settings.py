@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         (),
         description="Networks that the exchange may call beside public addresses, such as `10.20.0.0/16`",
     )
+    signed_in_hours: float = Field(
+        12, gt=0, le=24, description="A person who has signed in does so again after this, whatever happens"
+    )
+    signed_in_idle_minutes: float = Field(
+        30, gt=1, le=720, description="A person who has not been seen for this long signs in again"
+    )
     heartbeat_seconds: float = Field(15, ge=0.1, description="A silent event stream sends a comment this often")
     adapters: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
@@ -198,6 +204,8 @@ class Settings(BaseSettings):
             route_concurrency=self.route_concurrency,
             heartbeat=timedelta(seconds=self.heartbeat_seconds),
             seal_every=timedelta(seconds=self.audit_seal_seconds),
+            signed_in_longest=timedelta(hours=self.signed_in_hours),
+            signed_in_idle=timedelta(minutes=self.signed_in_idle_minutes),
             software_version=__version__,
         )
 

@@ -12,6 +12,7 @@ from messaging.flow.anchors import Anchor
 from messaging.model.clock import Clock
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
+from messaging.passwords import Passwords
 from messaging.reach import PUBLIC, Reach
 from messaging.signing import SigningKey
 from messaging.spi import Adapter
@@ -39,6 +40,8 @@ class Terms:
     route_concurrency: int = 8
     heartbeat: timedelta = timedelta(seconds=15)
     seal_every: timedelta = timedelta(seconds=1)
+    signed_in_longest: timedelta = timedelta(hours=12)
+    signed_in_idle: timedelta = timedelta(minutes=30)
     software_name: str = "Samhandling"
     software_version: str = ""
 
@@ -68,3 +71,5 @@ class Exchange:
     """Where seals are written outside the database."""
     reach: Reach = PUBLIC
     """Whom the exchange may call."""
+    passwords: Passwords = field(default_factory=Passwords)
+    """Hashes people's passphrases, a few at a time."""

@@ -18,7 +18,7 @@ from messaging.model.lifecycle import Event, State
 from messaging.model.log import LogEvent
 from messaging.model.notification import NotificationType
 from messaging.model.sight import EVERYTHING
-from messaging.store import audit, deliveries, messages, notifications, wakeups
+from messaging.store import audit, deliveries, messages, notifications, sign_ins, wakeups
 from messaging.store.session import WriteTx
 
 logger = logger_of(__name__)
@@ -101,9 +101,10 @@ def _missing(row: dict[str, Any]) -> notifications.Notice:
 
 
 async def purge(exchange: Exchange) -> int:
-    """Drop refused documents whose time in the transport log is over."""
+    """Drop refused documents whose time in the transport log is over, and sign-ins that are."""
     now = exchange.clock()
     async with exchange.database.write(EVERYTHING) as tx:
+        await sign_ins.purge(tx, at=now, unseen_since=now - exchange.terms.signed_in_idle)
         dropped = await messages.purge_refusals(tx, at=now)
         if dropped:
             await audit.write(tx, audit.Line(now, AuditEvent.REFUSALS_PURGED, ACTOR, detail={"dropped": dropped}))

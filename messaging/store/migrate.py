@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from messaging.model.sight import EVERYTHING
 from messaging.store.session import Database
-from messaging.store.tables import metadata
+from messaging.store.tables_of_people import metadata
 
 _ONE_UPGRADER = 7_201_948
 
