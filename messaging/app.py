@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from messaging.documents import Catalogue, CodeLists, Explainer, Validator
+from messaging.documents.parser_version import require_safe_parser
 from messaging.errors import ConfigurationError, Unavailable
 from messaging.flow import work
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
@@ -85,6 +86,7 @@ async def open_exchange(
 
 def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:
     """Make the judge of documents that the settings ask for. Raises ConfigurationError for what cannot be used."""
+    require_safe_parser()
     return Validator(
         Catalogue.load(settings.schema_packs),
         policy=settings.rule_policy(),
