@@ -37,7 +37,7 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
             exchange = app.state.exchange
             await clients.register_parties(exchange, fixtures.parties(), actor="benchmark")
             key = await clients.register_client(exchange, HOSPITAL, actor="benchmark")
-            async with serving(app, exchange, socket, stop):
+            async with serving(app, exchange, socket, stop, settings.manners()):
                 print(json.dumps({"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key}), flush=True)
                 await stop.wait()
 

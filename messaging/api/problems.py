@@ -15,7 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from messaging import errors
+from messaging.api.headers import ALWAYS, REQUEST_ID, UNLESS_SAID
 from messaging.api.shapes import ErrorMessage, MshApiProblemDetails, ProblemFault
+from messaging.model.clock import system_clock
 from messaging.model.faults import Fault
 
 PROBLEM_JSON = "application/problem+json"
@@ -36,6 +38,14 @@ _WORDS = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; the header Allow says which it takes.",
 }
 """What to say where the framework only knows a number."""
+
+
+_UNREAD = {
+    HTTPStatus.REQUEST_TIMEOUT: "The request came too slowly; send it again over a faster connection.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The request's path and query are longer than the exchange reads.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The request's header is larger than the exchange reads.",
+}
+"""What to say of a request that could not even be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,33 @@ def as_error_message(request: Request, problem: Problem) -> Response:
         request_id=request_id_of(request),
     )
     return JSONResponse(shape.model_dump(mode="json", by_alias=True), problem.status, dict(problem.headers))
+
+
+def bare_answer(status: HTTPStatus, request_id: str) -> bytes:
+    """Write a whole HTTP answer for a request that was never read to its end; the connection ends with it."""
+    shape = MshApiProblemDetails(
+        title=status.phrase,
+        status=status,
+        detail=_UNREAD.get(status, "This is no request in HTTP/1.1 (RFC 9112)."),
+        instance="",
+        error_code=status,
+        request_id=request_id,
+        validation_errors=None,
+        timestamp=system_clock(),
+        faults=None,
+        refusal_id=None,
+    )
+    body = shape.model_dump_json(by_alias=True, exclude={"faults", "refusal_id"}).encode()
+    headers = {
+        "Content-Type": PROBLEM_JSON,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        REQUEST_ID: request_id,
+        **ALWAYS,
+        **UNLESS_SAID,
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
 def request_id_of(request: Request) -> str:

@@ -11,12 +11,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from messaging.api import problems
+from messaging.api.headers import ALWAYS, REQUEST_ID, UNLESS_SAID
 from messaging.logs import about, logger_of
 from messaging.model.log import LogEvent
 
 logger = logger_of(__name__)
-
-HEADER = "X-Request-Id"
 
 
 class RequestIds:
@@ -63,9 +62,10 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers[HEADER] = self._request_id
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers.setdefault("Cache-Control", "no-store")
+            headers[REQUEST_ID] = self._request_id
+            headers.update(ALWAYS)
+            for name, value in UNLESS_SAID.items():
+                headers.setdefault(name, value)
         else:
             self.size += len(message.get("body", b""))
             self.ended = not message.get("more_body", False)

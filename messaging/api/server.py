@@ -1,23 +1,36 @@
-"""The HTTP server, and its good manners when it stops."""
+"""The HTTP server: uvicorn with connections of our own, in one process or several."""
 
 from __future__ import annotations
 
-import socket
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
-from messaging.flow.collect import end_streams
+from messaging.api.connection import Connection
+from messaging.model.manners import Manners
 
 
-class Server(uvicorn.Server):
-    """When it stops, it ends the endless streams before it waits for the requests under way.
+def configured(app: Any, manners: Manners, **given: Any) -> uvicorn.Config:
+    """Configure uvicorn for an application, or for its name: no banner, no word on the caller but ours."""
+    return uvicorn.Config(
+        app,
+        http=cast("Any", partial(Connection, manners)),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=cast("Any", manners.idle_seconds),
+        **given,
+    )
 
-    It finds the exchange in the lifespan's state, under `exchange`.
-    """
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop: end the streams, let the other requests finish, end the lifespan."""
-        exchange = self.lifespan.state.get("exchange")
-        if exchange is not None:
-            end_streams(exchange)
-        await super().shutdown(sockets)
+def serve(config: uvicorn.Config) -> None:
+    """Serve until told to stop, in as many processes as are configured. Raises SystemExit when the start fails."""
+    if config.workers == 1:
+        uvicorn.Server(config).run()
+        return
+    from uvicorn.supervisors import Multiprocess
+
+    Multiprocess(config, sockets=[config.bind_socket()]).run()

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,8 @@ from messaging.errors import ConfigurationError
 from messaging.flow import work as flow_work
 from messaging.settings import Settings, load
 
+_GOODBYE_SECONDS = 10
+"""How long requests under way may hold up the end."""
 _OWN_NAMES = ("messaging", "adapters", "schemas", "fixtures")
 
 
@@ -31,27 +34,35 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs PostgreSQL.")] = 1,
 ) -> None:
     """Serve the HTTP doors, deliver and watch."""
-    import uvicorn
-
-    from messaging.api.server import Server
-
     settings = _load(host=host, port=port)
     _refuse_foreign_packages()
     _log(settings)
     if workers > 1 and settings.database_url.startswith("sqlite"):
         raise ConfigurationError("One process serves an SQLite file; use PostgreSQL for --workers above 1.")
-    manners: dict[str, Any] = {
-        "host": settings.host,
-        "port": settings.port,
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "timeout_graceful_shutdown": 10,
-    }
-    if workers == 1:
-        Server(uvicorn.Config(create_app(settings), **manners)).run()
-    else:  # each process ends its streams when the ten seconds are over
-        uvicorn.run("messaging.cli.serving:application", factory=True, workers=workers, **manners)
+    server = _server()
+    several = workers > 1
+    config = server.configured(
+        "messaging.cli.serving:application" if several else create_app(settings),
+        settings.manners(),
+        factory=several,
+        workers=workers,
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=_GOODBYE_SECONDS,
+    )
+    server.serve(config)
+
+
+def _server() -> ModuleType:
+    """Find the HTTP server. Raises ConfigurationError without the one parser that reads strictly enough."""
+    try:
+        from messaging.api import server
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The HTTP server cannot be used: {error}. Install the dependencies that requirements.lock names; without "
+            "httptools nothing is served, as no other parser refuses ambiguous requests."
+        ) from error
+    return server
 
 
 def _load(**given: str | int | None) -> Settings:

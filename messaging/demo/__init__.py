@@ -39,10 +39,11 @@ async def _run(*, once: bool, idle: bool, host: str, port: int, data: Path, data
     stop = _stop_on_signals()
     with DemoFolder.opened(data) as folder, listen(host, port) as socket:
         url = database_url or folder.sqlite_url
-        app = create_app(load(database_url=url, key_file=folder.key_file, host=host, port=port))
+        settings = load(database_url=url, key_file=folder.key_file, host=host, port=port)
+        app = create_app(settings)
         async with app.router.lifespan_context(app):
             guests = await enrol(app.state.exchange, folder.take_keys())
-            async with serving(app, app.state.exchange, socket, stop) as base_url:
+            async with serving(app, app.state.exchange, socket, stop, settings.manners()) as base_url:
                 words = Words(base_url, guests)
                 with folder.announced(base_url=base_url, database_url=url, pid=os.getpid(), guests=guests):
                     if not idle:

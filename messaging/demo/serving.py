@@ -10,9 +10,11 @@ from typing import Any
 
 import uvicorn
 
+from messaging.api.server import configured
 from messaging.errors import ConfigurationError
 from messaging.flow.collect import end_streams
 from messaging.flow.exchange import Exchange
+from messaging.model.manners import Manners
 
 _GOODBYE_SECONDS = 2
 """How long a request under way may hold up the end."""
@@ -36,19 +38,14 @@ def listen(host: str, port: int) -> Iterator[sockets.socket]:
 
 
 @asynccontextmanager
-async def serving(app: Any, exchange: Exchange, socket: sockets.socket, stop: asyncio.Event) -> AsyncIterator[str]:
+async def serving(
+    app: Any, exchange: Exchange, socket: sockets.socket, stop: asyncio.Event, manners: Manners
+) -> AsyncIterator[str]:
     """Serve an application whose lifespan the caller holds; yields the base URL once connections are accepted.
 
     `stop` is set when the server ends by itself.
     """
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GOODBYE_SECONDS,
-    )
+    config = configured(app, manners, lifespan="off", timeout_graceful_shutdown=_GOODBYE_SECONDS)
     server = _Server(config, exchange)
     running = asyncio.create_task(server.serve(sockets=[socket]))
     running.add_done_callback(lambda _task: stop.set())

@@ -11,6 +11,8 @@ class LogEvent(StrEnum):
     REQUEST_ANSWERED = "request.answered"
     REQUEST_FAILED = "request.failed"
     CLIENT_LEFT = "request.client_left"
+    CONNECTION_ENDED = "connection.ended"
+    """We ended it, and `reason` says why; `count` is how many this process has ended for that reason."""
     STREAM_ENDED = "stream.ended"
     START_REFUSED = "start.refused"
     COMMAND_FAILED = "command.failed"

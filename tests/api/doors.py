@@ -11,9 +11,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from messaging.api import create_api
-from messaging.api.server import Server
+from messaging.api.server import configured
 from messaging.flow.exchange import Exchange
 from messaging.http import ASGITransport, AsyncClient
+from messaging.model.manners import Manners
 from world import World
 
 
@@ -58,7 +59,9 @@ def forget(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, exchange: Exchange) -> AsyncIterator[tuple[Server, str]]:
+async def serving(
+    app: FastAPI, exchange: Exchange, manners: Manners | None = None
+) -> AsyncIterator[tuple[uvicorn.Server, str]]:
     """Serve an application on a free port, and stop it as a signal would."""
 
     @asynccontextmanager
@@ -66,7 +69,7 @@ async def serving(app: FastAPI, exchange: Exchange) -> AsyncIterator[tuple[Serve
         yield {"exchange": exchange}
 
     app.router.lifespan_context = lifespan
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, http="httptools"))
+    server = uvicorn.Server(configured(app, manners or Manners(), host="127.0.0.1", port=0))
     running = asyncio.create_task(server.serve())
     while not server.started and not running.done():
         await asyncio.wait({running}, timeout=0.01)

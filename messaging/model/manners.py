@@ -1,0 +1,35 @@
+"""How long a caller may take over a request, and how much its head may hold, before its connection is ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Ended(StrEnum):
+    """Why we ended a connection."""
+
+    IDLE = "no request came"
+    SLOW_HEAD = "the head of a request came too slowly"
+    SLOW_BODY = "the body of a request came too slowly"
+    SLOW_READER = "the answer was read too slowly"
+    LARGE_HEAD = "the head of a request was too large"
+    MALFORMED = "what came was no HTTP/1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """The deadlines in seconds and the sizes in bytes; `settings.py` says what each is for."""
+
+    head_seconds: float = 10
+    body_seconds: float = 30
+    slowest_bytes: int = 10_000
+    idle_seconds: float = 75
+    linger_seconds: float = 2
+    """How long what still comes is read and thrown away after an early answer, so that the answer arrives."""
+    head_bytes: int = 32_768
+    head_fields: int = 100
+    url_bytes: int = 8_192
+    ended: Counter[Ended] = field(default_factory=Counter)
+    """How many connections this process has ended, and why."""
