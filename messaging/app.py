@@ -27,6 +27,8 @@ from messaging.signing import SigningKey
 from messaging.store import migrate, parties
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
+from messaging.store.keys import KeyUses
+from messaging.store.proofs import UsedProofs
 from messaging.store.session import Database
 from messaging.store.wakeups import Wakeups
 
@@ -74,6 +76,8 @@ async def open_exchange(
                     adapters=adapters,
                     speaks_for=settings.speaks_for(),
                     pepper=read_pepper(settings.key_file),
+                    key_uses=KeyUses(),
+                    used_proofs=UsedProofs(database),
                     terms=settings.terms(),
                     data_folder=database.data_folder,
                     audit_key=read_audit_key(settings.audit_key()),

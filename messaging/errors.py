@@ -92,9 +92,13 @@ class NotFound(CallerError):
 
 
 class Locked(CallerError):
-    """The HER-id is reserved for another client."""
+    """HER-ids are reserved for another client."""
 
     code = 1210
+
+    def __init__(self, message: str, *, her_ids: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.her_ids = tuple(her_ids)
 
 
 class Conflict(CallerError):

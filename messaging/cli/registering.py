@@ -1,4 +1,4 @@
-"""Registering who takes part: parties from the address register, clients with keys."""
+"""Registering who takes part: parties from the address register."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from messaging.errors import InvalidRequest
 from messaging.flow import clients as flow
 from messaging.flow import inspect
 from messaging.flow.exchange import Exchange
-from messaging.model.access import Role
-from messaging.model.party import Client, Party, PartyKind
+from messaging.model.party import Party, PartyKind
 
 parties = typer.Typer(help="The parties of the address register that this exchange serves.", no_args_is_help=True)
-clients = typer.Typer(help="Who may call, and for which HER-ids.", no_args_is_help=True)
 
 
 @parties.command("import")
@@ -70,46 +68,3 @@ def list_parties(form: AsFormat = Format.TEXT) -> None:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
         print_table(["HER-id", "Level 1", "Name", "Kind", "Service", "Route"], rows)
-
-
-@clients.command("add")
-def add_client(
-    name: Annotated[str, typer.Argument(help="The client's name, which is its id too.")],
-    her_id: Annotated[list[int] | None, typer.Option("--her-id", help="A HER-id it may act for; repeat it.")] = None,
-    *,
-    operator: Annotated[bool, typer.Option("--operator", help="Watch over the exchange instead.")] = False,
-) -> None:
-    """Add a client, or change what it may act for, and print a new key: it is told this once."""
-    if operator == bool(her_id):
-        raise InvalidRequest("Name the client's HER-ids with --her-id, or make it an --operator.")
-    role = Role.OPERATOR if operator else Role.PARTY
-    client = Client(id=name, name=name, role=role, her_ids=frozenset(her_id or ()))
-
-    async def act(exchange: Exchange) -> str:
-        return await flow.register_client(exchange, client, actor=at_the_keyboard().id)
-
-    typer.echo(with_exchange(act))
-
-
-@clients.command("list")
-def list_clients(form: AsFormat = Format.TEXT) -> None:
-    """List the clients and what they may act for."""
-
-    async def act(exchange: Exchange) -> list[Client]:
-        return await inspect.every_client(exchange, at_the_keyboard())
-
-    rows = [[c.id, c.role.value, ", ".join(map(str, sorted(c.her_ids)))] for c in with_exchange(act)]
-    if form is Format.JSON:
-        print_json([dict(zip(["id", "role", "her_ids"], row, strict=True)) for row in rows])
-    else:
-        print_table(["Client", "Role", "HER-ids"], rows)
-
-
-@clients.command("revoke")
-def revoke_client(name: Annotated[str, typer.Argument(help="The client whose keys end now.")]) -> None:
-    """Revoke every key of a client."""
-
-    async def act(exchange: Exchange) -> int:
-        return await flow.revoke(exchange, name, actor=at_the_keyboard().id)
-
-    typer.echo(f"{with_exchange(act)} keys of {name} are revoked.")

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from messaging.documents import write_apprec
 from messaging.errors import InvalidRequest, NotFound
 from messaging.flow.exchange import Exchange
+from messaging.flow.locks import authorise_to_act
 from messaging.flow.receive import APPREC_ON_APPREC, APPREC_SENDER_IS_NO_RECEIVER, Handed, Taken, receive
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.clock import OSLO
@@ -69,7 +70,5 @@ async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_i
         raise InvalidRequest("An AppRec cannot be answered with an AppRec.", code=APPREC_ON_APPREC)
     if her_id not in between - {row["sender_her_id"]}:
         raise InvalidRequest("The AppRec's sender is no receiver of the message.", code=APPREC_SENDER_IS_NO_RECEIVER)
-    party = (await exchange.directory.parties([her_id])).get(her_id)
-    locks = {her_id: party.locked_to} if party and party.locked_to else {}
-    authorise(actor, Action.ACKNOWLEDGE, Resource(frozenset({her_id}), locks))
+    await authorise_to_act(exchange, actor, Action.ACKNOWLEDGE, her_id, message_id=message_id)
     return content

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from messaging.errors import NotFound
 from messaging.flow.exchange import Exchange
+from messaging.flow.locks import authorise_to_act
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
@@ -63,10 +64,7 @@ async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, h
     async with exchange.database.read(Sight.of(actor)) as reading:
         between = await messages.parties_of(reading, message_id)
         authorise(actor, Action.READ, Resource(between))
-    known = await exchange.directory.parties([her_id])
-    party = known.get(her_id)
-    locks = {her_id: party.locked_to} if party and party.locked_to else {}
-    authorise(actor, Action.ACKNOWLEDGE, Resource(frozenset({her_id}), locks))
+    await authorise_to_act(exchange, actor, Action.ACKNOWLEDGE, her_id, message_id=message_id)
     async with exchange.database.write(Sight.of(actor)) as tx:
         held = await deliveries.find(tx, message_id, her_id)
         if held is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from messaging.errors import InvalidRequest
+from messaging.errors import InvalidRequest, Locked
 from messaging.flow.exchange import Exchange
+from messaging.flow.locks import locks_of
+from messaging.flow.locks import record as record_lock
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.message import APPREC
@@ -31,12 +33,23 @@ async def configure(exchange: Exchange, actor: Client, wanted: Sequence[Configur
     """
     if any(APPREC in one.refused_types for one in wanted):
         raise InvalidRequest("A party cannot refuse AppRecs; take APPREC out of MessageFunction.")
-    now = exchange.clock()
     her_ids = frozenset(one.her_id for one in wanted)
+    try:
+        await _configure(exchange, actor, wanted, her_ids)
+    except Locked as error:
+        for her_id in error.her_ids:
+            await record_lock(exchange, actor, Action.CONFIGURE, her_id)
+        raise
+    exchange.directory.forget()
+
+
+async def _configure(
+    exchange: Exchange, actor: Client, wanted: Sequence[Configuration], her_ids: frozenset[int]
+) -> None:
+    now = exchange.clock()
     async with exchange.database.write(Sight.of(actor)) as tx:
         known = await parties.hold(tx, her_ids)
-        locks = {her_id: party.locked_to for her_id, party in known.items() if party.locked_to}
-        authorise(actor, Action.CONFIGURE, Resource(her_ids, locks))
+        authorise(actor, Action.CONFIGURE, Resource(her_ids, locks_of(known)))
         for one in wanted:
             locked_to = actor.id if one.locked else None
             await parties.configure(tx, one.her_id, refused_types=one.refused_types, locked_to=locked_to)
@@ -53,7 +66,6 @@ async def configure(exchange: Exchange, actor: Client, wanted: Sequence[Configur
                 for one in wanted
             ),
         )
-    exchange.directory.forget()
 
 
 async def forget(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> None:

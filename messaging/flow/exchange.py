@@ -18,6 +18,8 @@ from messaging.signing import SigningKey
 from messaging.spi import Adapter
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
+from messaging.store.keys import KeyUses
+from messaging.store.proofs import UsedProofs
 from messaging.store.session import Database
 from messaging.store.wakeups import Wakeups
 
@@ -63,6 +65,8 @@ class Exchange:
     """For each adapter instance, the HER-ids in whose names it may hand documents in."""
     pepper: bytes
     """The secret that keys the hashes of API keys."""
+    key_uses: KeyUses
+    used_proofs: UsedProofs
     terms: Terms = field(default_factory=Terms)
     data_folder: Path | None = None
     audit_key: SigningKey | None = None

@@ -17,6 +17,8 @@ from messaging.flow.decide import Intake, decide
 from messaging.flow.exchange import Exchange
 from messaging.flow.handed import Announced as Announced  # noqa: PLC0414 - the doors ask for it here
 from messaging.flow.handed import Handed as Handed  # noqa: PLC0414
+from messaging.flow.locks import locks_of
+from messaging.flow.locks import record as record_lock
 from messaging.flow.refuse import refuse
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
@@ -133,14 +135,15 @@ async def _authorise_sender(
     exchange: Exchange, actor: Client, handed: Handed, envelope: Envelope, known: dict[int, Party]
 ) -> None:
     sender = envelope.sender.her_id or 0
-    party = known.get(sender)
-    locks = {sender: party.locked_to} if party and party.locked_to else {}
+    told: dict[str, Any] = {"door": handed.door, "type": envelope.type}
     try:
-        authorise(actor, Action.SEND, Resource(frozenset({sender}), locks))
-    except (Forbidden, Locked) as error:
-        event = AuditEvent.LOCK_HIT if isinstance(error, Locked) else AuditEvent.DOCUMENT_REFUSED
-        detail = {"reason": "sender", "door": handed.door, "type": envelope.type}
-        line = audit.Line(exchange.clock(), event, actor.id, her_id=sender, detail=detail)
+        authorise(actor, Action.SEND, Resource(frozenset({sender}), locks_of(known)))
+    except Locked:
+        await record_lock(exchange, actor, Action.SEND, sender, **told)
+        raise
+    except Forbidden:
+        detail = {"reason": "sender", **told}
+        line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_REFUSED, actor.id, her_id=sender, detail=detail)
         async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, line)
         raise

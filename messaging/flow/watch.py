@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.errors import Unavailable
-from messaging.flow import overview
+from messaging.flow import keys, overview
 from messaging.flow.exchange import Exchange
 from messaging.logs import logger_of
 from messaging.model.audit import AuditEvent
@@ -44,6 +44,7 @@ async def sweep(exchange: Exchange) -> bool:
     lapsed = await take_over(exchange)
     alarmed = await raise_alarms(exchange)
     await purge(exchange)
+    await keys.write_uses(exchange)
     counted = await overview.count_on(exchange)
     return _AT_A_TIME in (lapsed, alarmed) or counted == overview.COUNTED_AT_A_TIME
 
@@ -101,11 +102,12 @@ def _missing(row: dict[str, Any]) -> notifications.Notice:
 
 
 async def purge(exchange: Exchange) -> int:
-    """Drop refused documents whose time in the transport log is over, and sign-ins that are."""
+    """Drop what is over: refused documents in the transport log, sign-ins, and proofs that nobody could use again."""
     now = exchange.clock()
     async with exchange.database.write(EVERYTHING) as tx:
         await sign_ins.purge(tx, at=now, unseen_since=now - exchange.terms.signed_in_idle)
         dropped = await messages.purge_refusals(tx, at=now)
         if dropped:
             await audit.write(tx, audit.Line(now, AuditEvent.REFUSALS_PURGED, ACTOR, detail={"dropped": dropped}))
+    await exchange.used_proofs.purge(at=now)
     return dropped

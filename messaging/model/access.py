@@ -107,6 +107,6 @@ def _act(actor: Client, action: Action, resource: Resource) -> None:
         )
     if action is Action.COLLECT:
         return
-    for her_id in sorted(resource.her_ids):
-        if resource.locks.get(her_id, actor.id) != actor.id:
-            raise Locked(f"HER-id {her_id} is locked to another client; that client can release it.")
+    locked = [her_id for her_id in sorted(resource.her_ids) if resource.locks.get(her_id, actor.id) != actor.id]
+    if locked:
+        raise Locked(f"HER-id {locked[0]} is locked to another client; that client can release it.", her_ids=locked)

@@ -1,9 +1,8 @@
-"""Parties and clients: who takes part, who may call, and with which keys."""
+"""Parties and clients: who takes part, and who may call for whom."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -80,30 +79,19 @@ async def configure(tx: WriteTx, her_id: int, *, refused_types: Collection[str],
     )
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """An API key as it is kept: the keyed hash of its secret, and the client it speaks for."""
-
-    id: str
-    secret_hash: bytes
-    client: Client
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-async def client_by_key(tx: ReadTx, key_id: str) -> KeyRecord | None:
-    """Find a key by its public half."""
-    query = (
-        select(t.api_key, t.client.c.name, t.client.c.role)
-        .join(t.client, t.client.c.id == t.api_key.c.client_id)
-        .where(t.api_key.c.id == key_id)
-    )
-    row = (await tx.execute(query)).mappings().first()
+async def client(tx: ReadTx, client_id: str) -> Client | None:
+    """Read one client with its HER-ids."""
+    row = (await tx.execute(select(t.client).where(t.client.c.id == client_id))).mappings().first()
     if row is None:
         return None
-    granted = await tx.scalars(select(t.grant.c.her_id).where(t.grant.c.client_id == row["client_id"]))
-    client = Client(id=row["client_id"], name=row["name"], role=Role(row["role"]), her_ids=frozenset(granted))
-    return KeyRecord(row["id"], row["secret_hash"], client, row["expires_at"], row["revoked_at"])
+    granted = await tx.scalars(select(t.grant.c.her_id).where(t.grant.c.client_id == client_id))
+    return Client(id=row["id"], name=row["name"], role=Role(row["role"]), her_ids=frozenset(granted))
+
+
+async def hold_client(tx: WriteTx, client_id: str) -> Client | None:
+    """Read one client, and hold it until the transaction ends."""
+    await tx.connection.execute(select(t.client.c.id).where(t.client.c.id == client_id).with_for_update())
+    return await client(tx.reader, client_id)
 
 
 async def clients(tx: ReadTx) -> list[Client]:
@@ -131,21 +119,27 @@ async def save_client(tx: WriteTx, client: Client, *, at: datetime) -> None:
         )
 
 
-async def add_key(tx: WriteTx, client_id: str, key_id: str, secret_hash: bytes, *, at: datetime) -> None:
-    """Keep a new key's public half and the keyed hash of its secret."""
-    await tx.connection.execute(
-        t.api_key.insert().values(id=key_id, client_id=client_id, secret_hash=secret_hash, created_at=at)
-    )
+async def grant(tx: WriteTx, client_id: str, her_ids: Collection[int]) -> None:
+    """Let a client act for more parties."""
+    rows = [{"client_id": client_id, "her_id": her_id} for her_id in sorted(her_ids)]
+    if rows:
+        await tx.connection.execute(_upsert(tx)(t.grant).on_conflict_do_nothing(), rows)
 
 
-async def revoke_keys(tx: WriteTx, client_id: str, *, at: datetime) -> int:
-    """Revoke every live key of a client."""
-    done = await tx.connection.execute(
-        update(t.api_key)
-        .where(t.api_key.c.client_id == client_id, t.api_key.c.revoked_at.is_(None))
-        .values(revoked_at=at)
-    )
-    return done.rowcount
+async def ungrant(tx: WriteTx, client_id: str, her_ids: Collection[int]) -> None:
+    """Let a client act for fewer parties."""
+    await tx.connection.execute(delete(t.grant).where(t.grant.c.client_id == client_id, t.grant.c.her_id.in_(her_ids)))
+
+
+async def lock(tx: WriteTx, her_ids: Collection[int], client_id: str | None) -> None:
+    """Reserve parties for one client, or (None) for none; the rest of their configuration stays."""
+    await tx.connection.execute(update(t.party).where(t.party.c.her_id.in_(her_ids)).values(locked_to=client_id))
+
+
+async def locked_to(tx: ReadTx, client_id: str) -> list[int]:
+    """Read the parties that are reserved for a client."""
+    found = await tx.scalars(select(t.party.c.her_id).where(t.party.c.locked_to == client_id))
+    return sorted(found)
 
 
 async def count(tx: ReadTx) -> int:

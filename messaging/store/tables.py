@@ -102,6 +102,39 @@ api_key = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    # None leaves all: actions of model/access.py, and networks in CIDR notation.
+    Column("scopes", Document),
+    Column("networks", Document),
+    Column("last_used_at", Instant),
+)
+
+client_certificate = Table(
+    "client_certificate",
+    metadata,
+    # SHA-256 of the certificate's SubjectPublicKeyInfo.
+    Column("spki", LargeBinary(32), primary_key=True),
+    Column("client_id", ForeignKey("client.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("subject", String(500), nullable=False),
+    Column("not_after", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+client_token = Table(
+    "client_token",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("token_client", String(200), primary_key=True),
+    Column("parent", String(20), primary_key=True, server_default=""),
+    Column("child", String(20), primary_key=True, server_default=""),
+    Column("client_id", ForeignKey("client.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+used_proof = Table(
+    "used_proof",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
 )
 
 grant = Table(
