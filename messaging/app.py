@@ -191,9 +191,18 @@ def _told_if_refused() -> Iterator[None]:
         raise
 
 
+def every_door() -> FastAPI:
+    """Make the doors and the console; whoever starts them sets `app.state.exchange` before the first request."""
+    from messaging import console
+    from messaging.api import create_api
+
+    app = create_api()
+    app.include_router(console.router)
+    return app
+
+
 def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Registry | None = None) -> FastAPI:
     """Make the application; the exchange opens when it starts and closes when it stops."""
-    from messaging.api import create_api
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Exchange]]:
@@ -203,6 +212,6 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Reg
                 yield {"exchange": exchange}
                 del app.state.exchange  # routers outlive the application, and would keep all of the exchange alive
 
-    app = create_api()
+    app = every_door()
     app.router.lifespan_context = lifespan
     return app

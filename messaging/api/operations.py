@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
 from messaging.api import problems, views
 from messaging.api import shapes as told
+from messaging.api.cursors import before, following
 from messaging.api.documents import as_it_came
 from messaging.api.door import Caller, Door, Here
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import HerId, Moment, Name
-from messaging.errors import InvalidRequest, NotFound
+from messaging.errors import NotFound
 from messaging.flow import inspect, resend
 from messaging.model.lifecycle import State
 
@@ -55,12 +53,12 @@ async def list_messages(
         received_from=received_from,
         received_to=received_to,
         overdue_at=exchange.clock() if overdue else None,
-        before=_before(cursor),
+        before=before(cursor),
         limit=limit,
     )
     rows = await inspect.search(exchange, client, wanted)
     messages = [views.message(row, row["deliveries"]) for row in rows]
-    return told.MessagesPage(messages=messages, next=_next(rows, limit))
+    return told.MessagesPage(messages=messages, next=following(rows, limit))
 
 
 @router.get("/messages/{message_id}", responses=_READING)
@@ -78,8 +76,8 @@ async def show_conversation(any_id: Name, exchange: Here, client: Caller) -> tol
 @router.get("/refused", responses=_READING)
 async def list_refused(exchange: Here, client: Caller, cursor: Cursor = None, limit: Limit = 50) -> told.RefusedPage:
     """List refused documents, newest first."""
-    rows = await inspect.refused(exchange, client, before=_before(cursor), limit=limit)
-    return told.RefusedPage(refused=[views.refused(row) for row in rows], next=_next(rows, limit))
+    rows = await inspect.refused(exchange, client, before=before(cursor), limit=limit)
+    return told.RefusedPage(refused=[views.refused(row) for row in rows], next=following(rows, limit))
 
 
 @router.get("/refused/{refusal_id}", responses=_READING)
@@ -148,27 +146,3 @@ async def close_delivery(delivery_id: UUID, asked: told.Note, exchange: Here, cl
 async def list_parties(exchange: Here, client: Caller) -> told.PartiesTold:
     """List all parties."""
     return told.PartiesTold(parties=[views.party(party) for party in await inspect.every_party(exchange, client)])
-
-
-def _next(rows: list[dict[str, Any]], limit: int) -> str | None:
-    if len(rows) < limit:
-        return None
-    last = rows[-1]
-    return urlsafe_b64encode(f"{last['received_at'].isoformat()} {last['id']}".encode()).decode()
-
-
-def _before(cursor: str | None) -> inspect.Before | None:
-    if cursor is None:
-        return None
-    try:
-        moment, _, row_id = urlsafe_b64decode(cursor).decode().partition(" ")
-        read = datetime.fromisoformat(moment)
-        if read.tzinfo is not None:
-            return read, UUID(row_id)
-    except (ValueError, binascii.Error):
-        pass
-    raise InvalidRequest(
-        "The request's own form is wrong.",
-        code=problems.MODEL_VALIDATION,
-        details=["cursor: must be what `next` said on the page before"],
-    )

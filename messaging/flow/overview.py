@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -104,6 +104,11 @@ async def waited(exchange: Exchange, actor: Client, *, back: timedelta, by: tupl
 def _waited(key: tuple[str | int, ...], lengths: Mapping[int, int]) -> Waited:
     nothing = timedelta(0)
     return Waited(key, sum(lengths.values()), percentile(lengths, 0.5) or nothing, percentile(lengths, 0.95) or nothing)
+
+
+async def names(exchange: Exchange, her_ids: Iterable[int]) -> dict[int, str]:
+    """Name those of the parties that are known here."""
+    return {her_id: party.name for her_id, party in (await exchange.directory.parties(set(her_ids))).items()}
 
 
 async def count_on(exchange: Exchange) -> int:

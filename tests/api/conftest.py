@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
-from doors import Api, application, forget, serving
 
+from doors import Api, application, forget, serving
 from world import World
 
 

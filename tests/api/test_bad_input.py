@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from doors import Api
 from sqlalchemy.engine import make_url
 
 import fixtures
+from doors import Api
 from messaging.http import Response
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
-from doors import Api, application, forget, serving
 from raw import Wire, wire
 
 import fixtures
+from doors import Api, application, forget, serving
 from messaging.api.headers import ALWAYS, UNLESS_SAID
 from messaging.model.manners import Ended, Manners
 from world import World

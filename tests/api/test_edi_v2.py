@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from doors import Api
 
 import fixtures
+from doors import Api
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 WITH_COPY = fixtures.read("valid/plo/1.6/utskrivningsrapport_n.xml")

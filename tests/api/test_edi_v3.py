@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from doors import Api, application, serving
 
 import fixtures
+from doors import Api, application, serving
 from messaging.flow import clients
 from messaging.http import AsyncClient, Response
 from world import World

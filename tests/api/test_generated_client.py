@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from doors import Api
 
 import fixtures
+from doors import Api
 from world import SHARED
 
 CONTRACT = SHARED / "protocols/samples/nhn-edi20/nhn-msh-api-v2.openapi.json"

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from doors import Api, application
 
+from doors import Api, application
 from messaging.documents import Catalogue, Validator
 from messaging.flow import clients
 from messaging.http import Response

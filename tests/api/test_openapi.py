@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from doors import Api
 
 import fixtures
+from doors import Api
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 NURSING = 8110001

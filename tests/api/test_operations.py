@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from doors import Api
-
 import fixtures
+from doors import Api
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 READY = fixtures.read("valid/plo/1.6/log_utskrivningsklar_n.xml")

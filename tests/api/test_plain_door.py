@@ -7,9 +7,9 @@ import hashlib
 from uuid import uuid4
 
 import pytest
-from doors import Api
 
 import fixtures
+from doors import Api
 from messaging.api.documents import prefers_xml
 
 XML = {"Content-Type": "application/xml"}

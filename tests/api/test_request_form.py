@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from doors import Api, application
 
 import fixtures
+from doors import Api, application
 from messaging.http import Response
 from messaging.settings import Settings
 from world import Databases, SetClock, world

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from doors import Api
 
 import fixtures
+from doors import Api
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 CANARY = "kanarifugl-26055012345"

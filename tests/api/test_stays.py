@@ -7,9 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from doors import Api
 
 import fixtures
+from doors import Api
 
 ADMITTED, NOT_ADMITTED = (fixtures.read(f"valid/plo/1.6/log_innlagt_{status}.xml") for status in "nc")
 REPORT = fixtures.read("valid/plo/1.6/utskrivningsrapport_n.xml")

@@ -7,11 +7,11 @@ import logging
 import re
 
 import pytest
-from doors import Api
 from lxml import html
 from sqlalchemy import func, select
 
 import fixtures
+from doors import Api
 from messaging.api import validate_page
 from messaging.api.source import MOST_LINES
 from messaging.api.uploads import file_in

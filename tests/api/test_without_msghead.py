@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from doors import Api
 from lxml import etree
 
 import fixtures
+from doors import Api
 
 GP, GERIATRICS, NURSING = 8120001, 8100003, 8110001
 MIG_VERSIONS = {"1.0": "1.0 2004-11-21", "1.1": "v1.1 2012-02-15"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import uvicorn
 from fastapi import FastAPI
 
-from messaging.api import create_api
 from messaging.api.server import configured
+from messaging.app import every_door
 from messaging.flow.exchange import Exchange
 from messaging.http import ASGITransport, AsyncClient
 from messaging.model.manners import Manners
@@ -48,7 +48,7 @@ class Api:
 
 
 def application(world: World) -> FastAPI:
-    app = create_api()
+    app = every_door()
     app.state.exchange = world.exchange
     return app
 

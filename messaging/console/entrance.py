@@ -1,0 +1,39 @@
+"""The entrance: whoever has not signed in is led to the page where one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.routing import APIRoute
+
+from messaging.api.door import exchange_of
+from messaging.api.security import credentials_of
+from messaging.errors import Unauthenticated
+from messaging.flow.authenticate import authenticate
+
+SIGN_IN = "/sign-in"
+
+
+class Page(APIRoute):
+    """A page that only those who have signed in see; the others come back to it after they have."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Ask who calls before anything else."""
+        route = super().get_route_handler()
+
+        async def enter(request: Request) -> Response:
+            exchange = exchange_of(request)
+            try:
+                request.state.client = await authenticate(exchange, credentials_of(request, exchange))
+            except Unauthenticated:
+                if request.method not in ("GET", "HEAD"):
+                    raise
+                wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303)
+            return await route(request)
+
+        return enter

@@ -1,0 +1,138 @@
+"""The list of messages: a search that lives in the address bar, so that it can be sent to somebody else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from messaging.api.cursors import before, following
+from messaging.api.door import Caller, Here
+from messaging.console.entrance import Page
+from messaging.console.page import ROOT, render
+from messaging.console.times import OSLO, exact
+from messaging.flow import inspect, overview
+from messaging.model.lifecycle import State
+
+router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
+
+_AT_A_TIME = 50
+_IN_A_FILE = 1_000
+_LONGEST = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+"""What a spreadsheet would take for a formula where it begins a cell (OWASP ASVS 1.2.10)."""
+
+
+class Filters(BaseModel):
+    """What the address bar asks for; a field that was left empty asks for nothing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str | None = Field(None, max_length=_LONGEST)
+    party: int | None = Field(None, gt=0, lt=2**31)
+    type: str | None = Field(None, max_length=60)
+    state: State | None = None
+    received_from: datetime | None = Field(None, alias="from")
+    received_to: datetime | None = Field(None, alias="to")
+    overdue: bool = False
+    cursor: str | None = Field(None, max_length=_LONGEST)
+    lang: str | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_nothing(cls, value: Any) -> Any:
+        return (value.strip() or None) if isinstance(value, str) else value
+
+    @field_validator("overdue", mode="before")
+    @classmethod
+    def _unchecked(cls, value: Any) -> Any:
+        return value or False
+
+    @field_validator("received_from", "received_to", mode="after")
+    @classmethod
+    def _norwegian_time(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=OSLO) if value and value.tzinfo is None else value
+
+    def search(self, *, now: datetime, limit: int) -> inspect.Search:
+        """Ask the exchange for it."""
+        return inspect.Search(
+            party=self.party,
+            type=self.type,
+            state=self.state.value if self.state else None,
+            any_id=self.id,
+            received_from=self.received_from,
+            received_to=self.received_to,
+            overdue_at=now if self.overdue else None,
+            before=before(self.cursor),
+            limit=limit,
+        )
+
+    def address(self, path: str, **more: str) -> str:
+        """Write the address that asks for the same, from the newest on."""
+        said = self.model_dump(mode="json", by_alias=True, exclude={"cursor", "lang"}, exclude_defaults=True)
+        query = urlencode({**said, **more})
+        return f"{ROOT}{path}?{query}" if query else f"{ROOT}{path}"
+
+
+Asked = Annotated[Filters, Query()]
+
+
+@router.get("/messages")
+async def list_messages(request: Request, asked: Asked, exchange: Here, client: Caller) -> HTMLResponse:
+    """Show the messages that a search finds, newest first."""
+    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME))
+    names = await overview.names(exchange, parties_in(rows))
+    cursor = following(rows, _AT_A_TIME)
+    return render(
+        request,
+        "messages.html",
+        "messages",
+        rows=rows,
+        asked=asked,
+        states=[state.value for state in State],
+        party=lambda her_id: names.get(her_id, str(her_id)),
+        local=_local,
+        older=asked.address("/messages", cursor=cursor) if cursor else "",
+        newest=asked.address("/messages") if asked.cursor else "",
+        as_csv=asked.address("/messages.csv"),
+    )
+
+
+def parties_in(rows: list[dict[str, Any]]) -> set[int]:
+    """Name the HER-ids of some messages' senders and receivers."""
+    return {row["sender_her_id"] for row in rows} | {
+        delivery["receiver_her_id"] for row in rows for delivery in row["deliveries"]
+    }
+
+
+def _local(moment: datetime | None) -> str:
+    """Write a moment as a browser's field for date and time has it."""
+    return moment.astimezone(OSLO).strftime("%Y-%m-%dT%H:%M") if moment else ""
+
+
+@router.get("/messages.csv")
+async def download(asked: Asked, exchange: Here, client: Caller) -> Response:
+    """Give what a search finds as a file for a spreadsheet: at most a thousand messages, one line a delivery."""
+    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE))
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(["received", "id", "msgId", "type", "version", "sender", "receiver", "role", "state", "due"])
+    for row in rows:
+        for delivery in row["deliveries"]:
+            due = delivery["receipt_due_at"]
+            cells = [exact(row["received_at"]), row["id"], row["msg_id"], row["type"], row["version"]]
+            cells += [row["sender_her_id"], delivery["receiver_her_id"], delivery["role"], delivery["state"]]
+            table.writerow([_inert(cell) for cell in [*cells, exact(due) if due else ""]])
+    headers = {"Content-Disposition": 'attachment; filename="messages.csv"', "Cache-Control": "no-store"}
+    return Response(written.getvalue().encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _inert(cell: object) -> str:
+    text = str(cell)
+    return f"'{text}" if text.startswith(_FORMULA) else text

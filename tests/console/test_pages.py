@@ -1,0 +1,164 @@
+"""The console's pages: who sees what, what they say, and that nothing of a document ever becomes markup."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from uuid import uuid4
+
+import pytest
+
+import fixtures
+from doors import Api
+
+ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
+NURSING = 8110001
+XML = {"Content-Type": "application/xml"}
+PAGES = ["/console", "/console/messages"]
+UNKNOWN = "/console/messages/00000000-0000-4000-8000-000000000000"
+
+
+async def sent(api: Api, content: bytes = ADMITTED) -> str:
+    content = re.sub(rb"(<MsgId>)[^<]+", rb"\g<1>" + str(uuid4()).encode(), content, count=1)
+    answer = await (await api.of("sykehus")).post("/documents", content=content, headers=XML)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+async def page(api: Api, path: str, client: str = "operator", **headers: str) -> str:
+    answer = await (await api.of(client)).get(path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+@pytest.mark.parametrize("path", [*PAGES, UNKNOWN, "/console/charts/day.svg"])
+async def test_whoever_has_not_signed_in_is_led_to_the_page_where_one_does_and_back(api: Api, path: str) -> None:
+    answer = await (await api.of(None)).get(f"{path}?lang=en")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/sign-in?next={path}%3Flang%3Den"
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_takes_nothing_from_elsewhere_and_lies_in_no_frame(api: Api, path: str) -> None:
+    answer = await (await api.of("operator")).get(path)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"""<(script|style)[^>]*>[^<]|\son\w+=|\sstyle=""", answer.text), "nothing inline"
+
+
+async def test_the_console_speaks_norwegian_unless_english_is_asked_for_and_remembers_it(api: Api) -> None:
+    assert "Ingenting venter på noen nå." in await page(api, "/console")
+    assert "Nothing waits for anybody now." in await page(api, "/console", **{"Accept-Language": "en-GB"})
+    answer = await (await api.of("operator")).get("/console?lang=en")
+    assert "samhandling-language=en" in answer.headers["Set-Cookie"]
+    assert "Nothing waits for anybody now." in await page(api, "/console", Cookie="samhandling-language=en")
+
+
+async def test_the_first_page_says_what_needs_somebody_and_leads_to_it(api: Api) -> None:
+    await sent(api)
+    api.world.clock.forward(days=30)
+    text = await page(api, "/console")
+    assert "mangler kvittering etter fristen" in text
+    assert '<span class="figure">1</span>' in text
+    assert 'href="/console/messages?overdue=true"' in text
+    assert await listed(api, "/console/messages?overdue=true") != []
+
+
+async def listed(api: Api, path: str, client: str = "operator") -> list[str]:
+    return re.findall(r'<a href="/console/messages/([0-9a-f-]{36})">', await page(api, path, client))
+
+
+async def test_each_sees_the_messages_of_its_own_parties_and_an_operator_all(api: Api) -> None:
+    message_id = await sent(api)
+    for client, seen in (("operator", True), ("sykehus", True), ("kommune", True), ("lege", False)):
+        assert (message_id in await listed(api, "/console/messages", client)) is seen, client
+        answer = await (await api.of(client)).get(f"/console/messages/{message_id}")
+        assert answer.status_code == (200 if seen else 404), client
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("type=LOG_INNLAGT", True),
+        ("type=EPIKRISE", False),
+        ("state=waiting", True),
+        ("state=sent&party=", False),
+        ("party=8110001&from=2026-03-09T12:00", True),
+        ("to=2026-03-09T12:00", False),
+        ("id=", True),
+    ],
+)
+async def test_a_search_lives_in_the_address_bar_and_an_empty_field_asks_for_nothing(
+    api: Api,
+    query: str,
+    found: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    message_id = await sent(api)
+    assert (message_id in await listed(api, f"/console/messages?{query}")) is found
+
+
+async def test_older_messages_are_a_page_away_and_none_comes_twice(api: Api) -> None:
+    ids = set()
+    for _ in range(51):
+        ids.add(await sent(api))
+        api.world.clock.forward(seconds=1)
+    first = await page(api, "/console/messages")
+    (older,) = re.findall(r'href="(/console/messages\?cursor=[^"]+)" rel="next"', first)
+    seen = await listed(api, "/console/messages") + await listed(api, older)
+    assert len(seen) == 51
+    assert set(seen) == ids
+
+
+async def test_a_message_tells_how_it_stands_and_all_that_has_happened(api: Api) -> None:
+    message_id = await sent(api)
+    kommune = await api.of("kommune", "3")
+    said = {"appRecSenderHerId": NURSING, "appRecStatus": "Rejected", "appRecErrorList": [{"errorCode": "E36"}]}
+    said |= {"applicationName": "EPJ", "applicationVersion": "1"}
+    answer = await kommune.post(f"/messages/{message_id}/apprec", json=said)
+    assert answer.status_code == 202, answer.text
+    told = await page(api, f"/console/messages/{message_id}")
+    for words in ("Meldingen er mottatt og lagret", "Negativ kvittering", "avvist", "E36", "Sykepleietjenesten"):
+        assert words in told, words
+    assert await page(api, f"/console/messages/{message_id}", "sykehus") != ""
+
+
+async def test_a13_what_a_document_says_of_itself_never_becomes_markup_or_a_formula(api: Api) -> None:
+    hostile = "=1+1<script>alert(1)</script>"
+    client = await api.of("sykehus")
+    headers = {**XML, "User-Agent": hostile}
+    answer = await client.post("/documents", content=ADMITTED, headers=headers)
+    message_id = answer.json()["id"]
+    assert "<script>alert" not in await page(api, f"/console/messages/{message_id}")
+    assert "&lt;script&gt;alert" in await page(api, f"/console/messages/{message_id}")
+    query = {"id": hostile}
+    shown = await (await api.of("operator")).get("/console/messages", params=query)
+    assert "<script>alert" not in shown.text
+
+
+async def test_the_list_is_given_as_a_file_for_a_spreadsheet(api: Api) -> None:
+    message_id = await sent(api)
+    answer = await (await api.of("operator")).get("/console/messages.csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert row["id"] == message_id
+    assert row["state"] == "waiting"
+
+
+async def test_a_search_that_cannot_be_read_is_told_in_words(api: Api) -> None:
+    answer = await (await api.of("operator")).get("/console/messages?party=abc")
+    assert answer.status_code == 400
+    assert "party" in answer.text
+
+
+@pytest.mark.parametrize("name", ["day", "month"])
+async def test_a_chart_is_an_image_of_its_own_that_may_run_nothing(api: Api, name: str) -> None:
+    answer = await (await api.of("operator")).get(f"/console/charts/{name}.svg")
+    assert answer.headers["Content-Type"] == "image/svg+xml"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert answer.text.startswith("<svg")
+    assert "Mottatt" in answer.text
