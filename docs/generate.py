@@ -180,8 +180,8 @@ The types that are taken: {taken}. That Base64 decodes is the schema's to say (T
 {codes}
 
 E35 (the patient is not known in the receiver's system) is the receiver's own answer, and never the exchange's. E20,
-E30, E32 to E34, E53 and E54 may be given only where a documented business process says so (HIS 80415 6.3), and S01 to
-S03 only for messages that demand a personal signature; the exchange gives none of them.
+E30, E32 to E34, E53 and E54 may be given only where a documented business process says so (HIS 80415 6.3); the exchange
+gives none of them, and S01 to S03 only where its operator has signatures looked at (docs/signatures.md).
 
 ## Where the sources disagree
 

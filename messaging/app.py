@@ -62,6 +62,7 @@ async def open_exchange(
             named = {party.route for party in await parties.every(tx) if party.route}
         require_known(named, settings.adapters)
         validator = validator_of(settings, clock)
+        signatures = settings.signatures.signatures()
         with closing(Explainer(validator.catalogue)) as explainer:
             async with installed.open(settings.adapter_settings(), reach) as adapters:
                 yield Exchange(
@@ -81,6 +82,7 @@ async def open_exchange(
                     terms=settings.terms(),
                     data_folder=database.data_folder,
                     audit_key=read_audit_key(settings.audit_key()),
+                    signatures=signatures,
                     anchors=tuple([await _anchor(one, reach) for one in settings.anchors()]),
                     reach=reach,
                 )
@@ -97,6 +99,7 @@ def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:
         codes=CodeLists.load(settings.code_lists) if settings.code_lists else None,
         clock=clock,
         limits=settings.document_limits(),
+        signed_receipts=settings.signatures.receipts is not None or bool(settings.signatures.lines),
     )
 
 

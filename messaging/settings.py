@@ -22,6 +22,7 @@ from messaging.model.manners import Manners
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import MAILBOX, Routes
 from messaging.model.rules import RuleLine, RuleName, RulePolicy, Severity
+from messaging.signature_settings import SignatureSettings
 
 PREFIX = "SAMHANDLING_"
 CONFIG = f"{PREFIX}CONFIG"
@@ -114,6 +115,10 @@ class Settings(BaseSettings):
     largest_document_bytes: int = Field(35_000_000, ge=1000, description="A larger document is refused with 413")
     limits: LimitSettings = Field(
         LimitSettings(), description="What a document may hold, one key for each limit; docs/limits.md lists them"
+    )
+    signatures: SignatureSettings = Field(
+        SignatureSettings(),
+        description="Whose signatures are looked at, whom to trust, and what signs our AppRecs; docs/signatures.md",
     )
     disk_reserve_bytes: int = Field(
         1 << 30, ge=0, description="With less free space beside an SQLite file, nothing more is taken in (503)"

@@ -34,6 +34,7 @@ def local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+SIGNATURE = qualified(XMLDSIG, "Signature")
 MSG_HEAD = qualified(MSGHEAD, "MsgHead")
 MSG_INFO = qualified(MSGHEAD, "MsgInfo")
 TYPE = qualified(MSGHEAD, "Type")

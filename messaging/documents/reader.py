@@ -19,7 +19,7 @@ from messaging.documents.syntax import words_for
 from messaging.model.faults import Fault, FaultCode
 from messaging.model.limits import Limits
 
-__all__ = ["Element", "Tree", "read"]
+__all__ = ["Element", "Tree", "hardened_parser", "read", "read_again"]
 
 DEFAULT = Limits()
 
@@ -185,6 +185,11 @@ def _root_fault(content: bytes, at: int) -> Fault | None:
 
 def _parse(content: bytes, encoding: str) -> Element:
     # A parser costs less than a microsecond, and one that is shared makes threads wait for each other.
+    return etree.fromstring(content, hardened_parser(encoding, huge=len(content) > _LIBXML2_LIMIT))
+
+
+def hardened_parser(encoding: str, *, huge: bool = True) -> etree.XMLParser:
+    """Make the parser that reads documents; `huge` lets a text be longer than ten million bytes."""
     # collect_ids stays as it is: switched off, lxml's libxml2 loads external DTDs.
     parser = etree.XMLParser(
         encoding=encoding,
@@ -193,11 +198,16 @@ def _parse(content: bytes, encoding: str) -> Element:
         load_dtd=False,
         dtd_validation=False,
         attribute_defaults=False,
-        huge_tree=len(content) > _LIBXML2_LIMIT,
+        huge_tree=huge,
         recover=False,
     )
     parser.resolvers.add(_NothingOutside())
-    return etree.fromstring(content, parser)
+    return parser
+
+
+def read_again(root: Element) -> Element:
+    """Copy a document that has been read, without anything around it."""
+    return etree.fromstring(etree.tostring(root, encoding="utf-8", with_tail=False), hardened_parser("utf-8"))
 
 
 def _parse_apart(content: bytes, encoding: str) -> Element:

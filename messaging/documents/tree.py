@@ -49,6 +49,18 @@ def elements(element: Element) -> Iterator[Element]:
     return element.iterchildren("{*}*")
 
 
+def take_out(element: Element) -> None:
+    """Take an element out and leave the text that stands after it."""
+    parent, before, tail = element.getparent(), element.getprevious(), element.tail
+    if parent is None:
+        return
+    if tail and before is not None:
+        before.tail = (before.tail or "") + tail
+    elif tail:
+        parent.text = (parent.text or "") + tail
+    parent.remove(element)
+
+
 def line_of(element: Element) -> int | None:
     """Tell the line that an element begins on."""
     return cast("int | None", element.sourceline)

@@ -38,7 +38,7 @@ async def acknowledge(
     Raises NotFound (no such message, or not the caller's), InvalidRequest 1100 (the message is an AppRec) or 1102 (the
     answerer is no receiver), Forbidden or Locked (the answerer is not the caller's to act for).
     """
-    original = await _answerable(exchange, actor, message_id, answer.her_id)
+    original, sender = await _answerable(exchange, actor, message_id, answer.her_id)
     if answer.status is ReceiptStatus.REJECTED and not answer.errors:
         raise InvalidRequest(
             "A negative AppRec must say why.", details=["appRecErrorList: at least one error is needed when Rejected"]
@@ -55,10 +55,11 @@ async def acknowledge(
         software=answer.software_name or exchange.terms.software_name,
         software_version=answer.software_version or exchange.terms.software_version,
     )
+    content = await asyncio.to_thread(exchange.signatures.receipt, content, sender)
     return await receive(exchange, actor, Handed(content, door, source_system))
 
 
-async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> bytes:
+async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> tuple[bytes, int]:
     async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
@@ -71,4 +72,4 @@ async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_i
     if her_id not in between - {row["sender_her_id"]}:
         raise InvalidRequest("The AppRec's sender is no receiver of the message.", code=APPREC_SENDER_IS_NO_RECEIVER)
     await authorise_to_act(exchange, actor, Action.ACKNOWLEDGE, her_id, message_id=message_id)
-    return content
+    return content, row["sender_her_id"]

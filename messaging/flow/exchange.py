@@ -9,6 +9,7 @@ from pathlib import Path
 
 from messaging.documents import Explainer, Validator
 from messaging.flow.anchors import Anchor
+from messaging.flow.signed import Signatures
 from messaging.model.clock import Clock
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
@@ -71,6 +72,8 @@ class Exchange:
     data_folder: Path | None = None
     audit_key: SigningKey | None = None
     """Signs the seals over the audit log."""
+    signatures: Signatures = field(default_factory=Signatures)
+    """Whose signatures are looked at, and what signs the AppRecs that are written here."""
     anchors: tuple[Anchor, ...] = ()
     """Where seals are written outside the database."""
     reach: Reach = PUBLIC

@@ -20,6 +20,7 @@ from messaging.flow.handed import Handed as Handed  # noqa: PLC0414
 from messaging.flow.locks import locks_of
 from messaging.flow.locks import record as record_lock
 from messaging.flow.refuse import refuse
+from messaging.flow.signature import faults_of_signature
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.faults import Fault, FaultCode
@@ -67,6 +68,11 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
     receivers = _narrowed(envelope, handed.only_to)
     known = await _parties(exchange, envelope, receivers)
     await _authorise_sender(exchange, actor, handed, envelope, known)
+    wrongly_signed = await faults_of_signature(
+        exchange, handed.content, envelope, known.get(envelope.sender.her_id or 0)
+    )
+    if wrongly_signed:
+        raise await refuse(exchange, actor, handed, envelope, wrongly_signed)
     unwelcome = _unwelcome(envelope, receivers, known)
     if unwelcome:
         raise await refuse(exchange, actor, handed, envelope, unwelcome, told=_refusing(envelope, receivers, known))

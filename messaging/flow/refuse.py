@@ -129,6 +129,7 @@ def _receipt(exchange: Exchange, row: dict[str, Any], receiver: Receiver, versio
         software=terms.software_name,
         software_version=terms.software_version,
     )
+    content = exchange.signatures.receipt(content, row["sender_her_id"])
     if not exchange.validator.judge(content, schema_only=True).accepted:
         return None
     return Parcel(

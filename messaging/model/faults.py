@@ -26,6 +26,12 @@ class FaultCode(StrEnum):
     """The message format, its version, or the combination of type and payload is not one we support."""
     T99 = "T99"
     """Something else about the format, such as an attachment of a kind that is not taken."""
+    S01 = "S01"
+    """The signature is wrong, or missing where one is asked for."""
+    S02 = "S02"
+    """The certificate that signed is not trusted, not in force, or of another organisation than the sender."""
+    S03 = "S03"
+    """The certificate that signed has been revoked."""
     E10 = "E10"
     """The message id is missing, or is no UUID."""
     E21 = "E21"
@@ -43,6 +49,9 @@ TEXTS: dict[FaultCode, str] = {
     FaultCode.T02: "XML validerer ikke",
     FaultCode.T10: "Støtter ikke meldingsformatet",
     FaultCode.T99: "Annen feil på format",
+    FaultCode.S01: "Feil på signatur",
+    FaultCode.S02: "Ugyldig sertifikat",
+    FaultCode.S03: "Tilbaketrukket sertifikat",
     FaultCode.E10: "Ugyldig meldingsidentifikator",
     FaultCode.E21: "Mottaker finnes ikke",
     FaultCode.E31: "Pasientens fødselsnummer er feil",

@@ -50,6 +50,14 @@ def test_the_limits_that_the_page_shows_can_be_used() -> None:
     assert (limits.document_bytes, limits.depth, limits.encodings) == (20_000_000, 32, ("utf-8",))
 
 
+def test_the_signatures_that_the_page_shows_are_settings() -> None:
+    shown = (ROOT / "docs" / "signatures.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    settings = Settings(**tomllib.loads(shown)).signatures
+    assert [line.policy.value for line in settings.lines] == ["verify", "require", "ignore"]
+    text = (ROOT / "docs" / "signatures.md").read_text(encoding="utf-8")
+    assert [name for name in type(settings).model_fields if f"| `{name}` |" not in text] == []
+
+
 def test_the_policy_that_the_page_of_rules_shows_can_be_used() -> None:
     shown = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
     assert len(Settings(**tomllib.loads(shown)).rule_policy().lines) == 4
