@@ -56,7 +56,8 @@ async def open_exchange(
         if database.file is not None:
             make_private(database.file)
         await database.check()
-        await migrate.upgrade(database)
+        async with _owning(settings) as owner:
+            await migrate.require_current(database, owner=owner)
         await database.continue_positions()
         async with database.read(NOTHING) as tx:
             named = {party.route for party in await parties.every(tx) if party.route}
@@ -86,6 +87,31 @@ async def open_exchange(
                     anchors=tuple([await _anchor(one, reach) for one in settings.anchors()]),
                     reach=reach,
                 )
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _owning(settings: Settings) -> AsyncIterator[Database | None]:
+    """Open the database in the role that owns its tables; None where the application's own role is to be enough."""
+    if settings.migration_url is None:
+        yield None
+        return
+    owner = Database(settings.migration_url.get_secret_value(), pool_size=2)
+    try:
+        yield owner
+    finally:
+        await owner.close()
+
+
+async def bring_up_to_date(settings: Settings) -> None:
+    """Bring the database up to date, and give the application's role what it needs. Raises ConfigurationError."""
+    database = Database(settings.database_url, pool_size=2)
+    try:
+        if database.file is not None:
+            make_private(database.file)
+        async with _owning(settings) as owner:
+            await migrate.upgrade(database, owner=owner)
     finally:
         await database.close()
 

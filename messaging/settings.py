@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///samhandling.db", description="`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`"
     )
+    migration_url: SecretStr | None = Field(
+        None,
+        description="The same database in the role that owns the tables, for `samhandling migrate`; with none named, "
+        "`database_url` does both, and on PostgreSQL the second wall is weaker",
+    )
     database_pool_size: int = Field(10, ge=2, le=500, description="Connections a process may hold")
     key_file: Path = Field(
         Path("samhandling.key"),

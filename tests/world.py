@@ -28,6 +28,7 @@ from messaging.store import migrate
 from messaging.store.session import Database
 
 POSTGRES = "SAMHANDLING_TEST_POSTGRES_URL"
+APPLICATION = "samhandling_test_application"
 SHARED = Path(os.environ.get("SAMHANDLING_SHARED") or Path(__file__).parents[2] / "shared")
 """Official schemas, samples and attacks, for whoever has them beside the checkout."""
 
@@ -80,10 +81,51 @@ def in_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-async def _migrated(url: str) -> None:
+async def _migrated(url: str, owner_url: str | None = None) -> None:
     database = Database(url, pool_size=2)
-    await migrate.upgrade(database)
-    await database.close()
+    owner = Database(owner_url, pool_size=2) if owner_url else None
+    await migrate.upgrade(database, owner=owner)
+    for opened in (database, owner):
+        if opened:
+            await opened.close()
+
+
+_PASSWORD = uuid4().hex
+_SERVERS: list[str] = []
+"""The server of this process, in the role that may do anything with it."""
+
+
+def as_owner(url: str) -> str:
+    """Open a database in the role that owns its tables; an SQLite file belongs to everybody who may write it."""
+    return url if url.startswith("sqlite") else in_database(_SERVERS[-1], make_url(url).database or "")
+
+
+@asynccontextmanager
+async def owning(database: Database) -> AsyncIterator[Database]:
+    """Give a database as somebody has it who may do anything with it."""
+    owned = Database(as_owner(database.url.render_as_string(hide_password=False)), pool_size=2)
+    try:
+        yield database if database.is_sqlite else owned
+    finally:
+        await owned.close()
+
+
+async def _application_role(server: str) -> None:
+    """Make the role that the exchange runs in: neither owner nor superuser."""
+    await _execute(
+        server,
+        f"""DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APPLICATION}') THEN
+            CREATE ROLE {APPLICATION} LOGIN NOSUPERUSER NOBYPASSRLS;
+        END IF;
+        ALTER ROLE {APPLICATION} PASSWORD '{_PASSWORD}'; END $$""",
+    )
+
+
+def as_application(url: str) -> str:
+    """Open a PostgreSQL URL in the application's own role instead of the server's owner."""
+    role = make_url(url).set(username=APPLICATION, password=_PASSWORD)
+    return role.render_as_string(hide_password=False)
 
 
 class Databases:
@@ -91,6 +133,7 @@ class Databases:
 
     def __init__(self, server: str, folder: Path) -> None:
         self._server = server
+        _SERVERS.append(server)
         self._folder = folder
         self._template = f"template_{uuid4().hex}"
         self._sqlite = folder / "template.db"
@@ -98,7 +141,9 @@ class Databases:
 
     async def _prepare(self) -> None:
         await _execute(self._server, f'CREATE DATABASE "{self._template}"')
-        await _migrated(in_database(self._server, self._template))
+        await _application_role(self._server)
+        template = in_database(self._server, self._template)
+        await _migrated(as_application(template), template)
         await _migrated(f"sqlite:///{self._sqlite}")
 
     async def sqlite(self) -> str:
@@ -108,10 +153,10 @@ class Databases:
         return f"sqlite:///{path}"
 
     async def postgresql(self) -> str:
-        """Clone the PostgreSQL template."""
+        """Clone the PostgreSQL template, and open it in the application's role."""
         name = f"test_{uuid4().hex}"
         await _execute(self._server, f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
-        return in_database(self._server, name)
+        return as_application(in_database(self._server, name))
 
     async def empty_postgresql(self) -> str:
         """Make a PostgreSQL database with nothing in it."""

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from messaging import __version__, logs
-from messaging.app import create_app, open_exchange
+from messaging.app import bring_up_to_date, create_app, open_exchange
 from messaging.errors import ConfigurationError
 from messaging.flow import work as flow_work
 from messaging.settings import Settings, load
@@ -112,8 +112,8 @@ def demo(
 
 
 def migrate() -> None:
-    """Bring the database up to date."""
-    asyncio.run(_open(load()))
+    """Bring the database up to date, in the role of SAMHANDLING_MIGRATION_URL when there is one."""
+    asyncio.run(bring_up_to_date(load()))
     typer.echo("The database is up to date.")
 
 

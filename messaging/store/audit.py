@@ -41,7 +41,8 @@ class Line:
 async def write(tx: WriteTx, *lines: Line) -> None:
     """Add lines to the log."""
     if lines:
-        await tx.connection.execute(t.audit.insert(), [line.row() for line in lines])
+        # Inline: the ids are not asked back, since a caller may write lines that it may not read.
+        await tx.connection.execute(t.audit.insert().inline(), [line.row() for line in lines])
 
 
 async def of_message(tx: ReadTx, message_id: UUID) -> list[t.Row]:

@@ -1,7 +1,9 @@
-"""Bringing a database up to date: Alembic's revisions, one upgrader at a time."""
+"""Bringing a database up to date: Alembic's revisions, one upgrader at a time, in the role that owns the tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -9,29 +11,82 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from messaging.model.sight import EVERYTHING
-from messaging.store.session import Database
+from messaging.errors import ConfigurationError
+from messaging.model.sight import EVERYTHING, NOTHING
+from messaging.store import wall
+from messaging.store.session import Database, sqlstate
 from messaging.store.tables_of_people import metadata
 
 _ONE_UPGRADER = 7_201_948
+_NO_RIGHT = "42501"
 
 
-async def upgrade(database: Database) -> None:
-    """Apply every revision that the database lacks; a second upgrader waits for the first."""
-    async with database.write(EVERYTHING) as tx:
-        if tx.is_postgresql:
-            await tx.connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_UPGRADER})"))
-        await tx.connection.run_sync(_upgrade)
+async def upgrade(database: Database, *, owner: Database | None = None) -> None:
+    """Apply every revision that the database lacks; a second upgrader waits for the first.
+
+    `owner` is the same database, opened in the role that owns the tables (or will); the role of `database` is then
+    given what it needs of them and no more. Without it the one role does everything. Raises ConfigurationError when the
+    role may not change the database.
+    """
+    role = await wall.role_of(database)
+    try:
+        async with (owner or database).write(EVERYTHING) as tx:
+            if tx.is_postgresql:
+                await tx.connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_UPGRADER})"))
+            await tx.connection.run_sync(_upgrade)
+            if role is not None:
+                await wall.grant(tx, role)
+    except DBAPIError as error:
+        if sqlstate(error) != _NO_RIGHT:
+            raise
+        raise ConfigurationError(
+            "The database is not up to date, and its user may not change that. Run `samhandling migrate` with "
+            "SAMHANDLING_MIGRATION_URL naming the user that owns the tables, or may make them."
+        ) from error
+
+
+async def require_current(database: Database, *, owner: Database | None = None) -> None:
+    """Apply what the database lacks, if anything; a role without the right to do so is enough when it lacks nothing.
+
+    Raises ConfigurationError.
+    """
+    if not await is_current(database):
+        await upgrade(database, owner=owner)
+
+
+async def is_current(database: Database) -> bool:
+    """Tell whether the database has every revision, and the role may read which."""
+    try:
+        async with database.read(NOTHING) as tx:
+            return await tx.run_sync(_is_current)
+    except DBAPIError as error:
+        if sqlstate(error) == _NO_RIGHT:
+            return False
+        raise
+
+
+def _is_current(connection: Connection) -> bool:
+    with _config(connection) as config:
+        wanted = set(ScriptDirectory.from_config(config).get_heads())
+    return set(MigrationContext.configure(connection).get_current_heads()) == wanted
 
 
 def _upgrade(connection: Connection) -> None:
+    with _config(connection) as config:
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _config(connection: Connection) -> Iterator[Config]:
     with as_file(files("messaging.store") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        yield config
 
 
 async def differences(database: Database) -> list[Any]:

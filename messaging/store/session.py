@@ -78,7 +78,8 @@ _UNDONE = "40"
 """The SQLSTATE class of a transaction that the database undid for another's sake."""
 
 
-def _sqlstate(error: BaseException) -> str:
+def sqlstate(error: BaseException) -> str:
+    """Give the five characters by which the database says what went wrong; empty when it says none."""
     return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
@@ -86,7 +87,7 @@ def is_unavailable(error: BaseException) -> bool:
     """Tell an outage (the same statement may succeed later) from a statement that will never do."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, _UNREACHABLE)
-    state = _sqlstate(error)
+    state = sqlstate(error)
     return (
         error.connection_invalidated
         or isinstance(error, OperationalError | InterfaceError)
@@ -226,7 +227,7 @@ class _outages:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and _sqlstate(error).startswith(_UNDONE):
+        if error is not None and sqlstate(error).startswith(_UNDONE):
             raise TransactionConflict("Others were writing the same; repeat the same request in a moment.") from error
         if error is not None and is_unavailable(error):
             raise DatabaseUnavailable("The database does not answer; repeat the same request in a moment.") from error

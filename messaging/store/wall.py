@@ -1,11 +1,47 @@
-"""The second wall: PostgreSQL is told whose eyes a transaction looks with. SQLite has none; there the code is all."""
+"""The second wall: PostgreSQL is told whose eyes a transaction looks with. SQLite has none; there the code is all.
+
+The policies themselves are made by the migrations. A new table needs some of its own, made in its revision, or a place
+in `OPEN` with the reason.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from messaging.model.sight import Sight
+from messaging.model.sight import NOTHING, Sight
+from messaging.store.tables_of_people import metadata
+
+if TYPE_CHECKING:
+    from messaging.store.session import Database, ReadTx, WriteTx
+
+_HISTORY = "alembic_version"
+
+APPEND_ONLY = ("audit", "sealed_line", "seal")
+"""What is written there, the application's role may neither change nor remove."""
+
+OPEN: Mapping[str, str] = MappingProxyType(
+    {
+        "party": "the address register, which decides about every caller before anything is theirs",
+        "client": "who may call, asked for before it is known who calls",
+        "api_key": "hashes of keys, asked for before it is known who calls",
+        "client_certificate": "hashes of certificates' keys, asked for before it is known who calls",
+        "client_token": "whom a token speaks for, asked for before it is known who calls",
+        "used_proof": "proofs that were used, asked for before it is known who calls",
+        "client_party": "grants, asked for before it is known who calls",
+        "position_epoch": "one number, of nobody",
+        "tally": "one number, of nobody",
+        "account": "people who may sign in, asked for before it is known who calls",
+        "account_party": "what those people look at, asked for before it is known who calls",
+        "failed_sign_in": "counts of failures, asked for before it is known who calls",
+        "sign_in": "hashes of tokens, asked for before it is known who calls",
+    }
+)
+"""The tables without a wall, and why."""
 
 _LOOK = text(
     "SELECT set_config('samhandling.her_ids', :her_ids, true), set_config('samhandling.client', :client, true)"
@@ -18,3 +54,70 @@ async def look_with(connection: AsyncConnection, sight: Sight) -> None:
     if connection.dialect.name == "postgresql":
         her_ids = "*" if sight.everything else "{" + ",".join(map(str, sorted(sight.her_ids))) + "}"
         await connection.execute(_LOOK, {"her_ids": her_ids, "client": sight.client_id})
+
+
+async def role_of(database: Database) -> str | None:
+    """Name the role that a database is opened in; None on SQLite."""
+    if database.is_sqlite:
+        return None
+    async with database.read(NOTHING) as tx:
+        return str(await tx.scalar(text("SELECT current_user")))
+
+
+async def grant(tx: WriteTx, role: str) -> None:
+    """Give the application's role what it needs of the tables that this transaction's role owns, and no more."""
+    if role == await tx.connection.scalar(text("SELECT current_user")):
+        return
+    quote = tx.connection.dialect.identifier_preparer.quote
+    schema, to = quote(str(await tx.connection.scalar(text("SELECT current_schema()")))), quote(role)
+    statements = [f"GRANT USAGE ON SCHEMA {schema} TO {to}", f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {to}"]
+    for table in (*metadata.tables, _HISTORY):
+        may = "SELECT" if table == _HISTORY else "SELECT, INSERT"
+        may += "" if table in (_HISTORY, *APPEND_ONLY) else ", UPDATE, DELETE"
+        statements += [
+            f"REVOKE ALL ON {schema}.{quote(table)} FROM {to}",
+            f"GRANT {may} ON {schema}.{quote(table)} TO {to}",
+        ]
+    for statement in statements:
+        await tx.connection.execute(text(statement))
+
+
+async def weaknesses(tx: ReadTx) -> list[str]:
+    """Say, in words for an operator, what of the second wall is missing here; an empty list when it stands.
+
+    On SQLite it never stands, and the list says so.
+    """
+    if tx.dialect.name != "postgresql":
+        return ["SQLite has no row-level security: the code alone keeps parties apart. PostgreSQL adds a second wall."]
+    found = []
+    role = (await tx.execute(text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"))).one()
+    if role.rolsuper or role.rolbypassrls:
+        found.append(
+            "The application's database user is a superuser, or has BYPASSRLS: row-level security does not bind it. "
+            "Use a user without either."
+        )
+    tables = {row.relname: row for row in await tx.execute(_TABLES, {"names": list(metadata.tables)})}
+    if any(row.owned for row in tables.values()):
+        found.append(
+            "The application's database user owns the tables, and could take the wall down. Let another user own them, "
+            "and run `samhandling migrate` with SAMHANDLING_MIGRATION_URL."
+        )
+    bare = sorted(name for name, row in tables.items() if name not in OPEN and not row.walled)
+    if bare:
+        found.append(f"No row-level security stands before {', '.join(bare)}; run `samhandling migrate`.")
+    loose = sorted(name for name in APPEND_ONLY if name in tables and tables[name].changeable)
+    if loose:
+        found.append(
+            f"The application's database user may change or remove lines of {', '.join(loose)}; it needs no more than "
+            "SELECT and INSERT there."
+        )
+    return found
+
+
+_TABLES: Any = text(
+    """SELECT relname, relrowsecurity AND relforcerowsecurity AS walled, pg_has_role(relowner, 'MEMBER') AS owned,
+    has_table_privilege(oid, 'UPDATE') OR has_table_privilege(oid, 'DELETE') OR has_table_privilege(oid, 'TRUNCATE')
+    AS changeable
+    FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+    AND relname = ANY (:names)"""
+)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 import fixtures
 from doors import Api
 from messaging.http import Response
+from world import as_owner, in_database
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 WARD, NURSING, CASES, GP = 8100001, 8110001, 8110002, 8120001
@@ -210,8 +211,8 @@ async def away(api: Api) -> AsyncIterator[Api]:
         yield api
         path.rmdir()  # noqa: ASYNC240
         return
-    server = database.url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(server)
+    owner = as_owner(database.url.render_as_string(hide_password=False))
+    connection = await asyncpg.connect(in_database(owner, "postgres"))
     ours = database.url.database
     await connection.execute(f'ALTER DATABASE "{ours}" ALLOW_CONNECTIONS false')
     await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", ours)

@@ -27,7 +27,7 @@ from messaging.flow import clients, receive, work
 from messaging.flow.handed import Handed
 from messaging.model.sight import EVERYTHING
 from messaging.settings import load
-from world import SetClock
+from world import SetClock, owning
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "verify_audit.py"
 STAND_ALONE = runpy.run_path(str(SCRIPT))
@@ -71,7 +71,11 @@ def run(*words: str, code: int = 0) -> str:
 
 def change(statement: str) -> None:
     async def act() -> None:
-        async with open_exchange(load()) as exchange, exchange.database.write(EVERYTHING) as tx:
+        async with (
+            open_exchange(load()) as exchange,
+            owning(exchange.database) as database,
+            database.write(EVERYTHING) as tx,
+        ):
             for trigger in ("audit_refuses_update", "audit_refuses_delete") if not tx.is_postgresql else ():
                 await tx.connection.execute(text(f"DROP TRIGGER {trigger}"))
             if tx.is_postgresql:
@@ -190,7 +194,11 @@ def test_a_database_that_was_changed_makes_an_export_that_tells_it(message_id: s
     change_again = "UPDATE audit SET actor = 'x' WHERE id = 3"
 
     async def act() -> None:
-        async with open_exchange(load()) as exchange, exchange.database.write(EVERYTHING) as tx:
+        async with (
+            open_exchange(load()) as exchange,
+            owning(exchange.database) as database,
+            database.write(EVERYTHING) as tx,
+        ):
             await tx.connection.execute(text(change_again))
 
     asyncio.run(act())

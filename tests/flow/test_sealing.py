@@ -34,7 +34,7 @@ from messaging.settings import Settings
 from messaging.signing import SigningKey
 from messaging.store import seals
 from messaging.store import tables as t
-from world import SetClock
+from world import SetClock, owning
 
 OPERATOR = Client(id="operator", name="operator", role=Role.OPERATOR)
 TABLES = ("audit", "sealed_line", "seal")
@@ -53,7 +53,7 @@ def keeper(exchange: Exchange, clock: SetClock) -> Keeper:
 
 async def tamper(exchange: Exchange, *statements: str | Executable) -> None:
     """Act as somebody who may do anything with the database."""
-    async with exchange.database.write(EVERYTHING) as tx:
+    async with owning(exchange.database) as database, database.write(EVERYTHING) as tx:
         if tx.is_postgresql:
             await tx.connection.execute(text("SET LOCAL session_replication_role = 'replica'"))
         else:
