@@ -162,3 +162,14 @@ async def test_a_chart_is_an_image_of_its_own_that_may_run_nothing(api: Api, nam
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert answer.text.startswith("<svg")
     assert "Mottatt" in answer.text
+
+
+async def test_a_stay_is_a_line_of_steps_that_says_what_is_missing_and_who_owes_it(api: Api) -> None:
+    message_id = await sent(api)
+    for client in ("operator", "kommune"):
+        told = await page(api, f"/console/conversations/{message_id}", client)
+        assert "LOG_INNLAGT" in told
+        assert "<b>INNLEGGELSESRAPPORT</b>" in told
+        assert "Venter på Sykepleietjenesten" in told
+    answer = await (await api.of("lege")).get(f"/console/conversations/{message_id}")
+    assert answer.status_code == 404
