@@ -250,6 +250,30 @@ class MessageStory(Told):
     timeline: list[TimelineLine]
 
 
+class ReadingTold(Told):
+    """One time that somebody read a message (or a refused document): its `document`, or only its `metadata`.
+
+    `actor` is a client, an account or the terminal, `role` what it is here, `parties` those in whose name it read.
+    """
+
+    at: datetime
+    message: UUID | None
+    refused: UUID | None
+    what: Literal["document", "metadata"]
+    actor: str
+    role: str | None
+    parties: list[int]
+    door: str
+    reason: str | None
+
+
+class ReadingsPage(Told):
+    """A page of who has read what, newest first; `next` is the cursor of the page behind it."""
+
+    readings: list[ReadingTold]
+    next: str | None
+
+
 class AwaitedTold(Told):
     """One step that somebody owes: who, for which delivery of which message, and until when."""
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from messaging import logs
-from messaging.cli import calling, documents, looking, people, proving, registering, schemas, serving
+from messaging.cli import calling, documents, looking, people, proving, reading, registering, schemas, serving
 from messaging.errors import CallerError, ConfigurationError, Unavailable
 from messaging.logs import logger_of
 from messaging.model.log import LogEvent
@@ -32,6 +32,7 @@ app.command()(documents.validate)
 app.add_typer(registering.parties, name="parties")
 app.add_typer(calling.clients, name="clients")
 app.add_typer(people.accounts, name="accounts")
+looking.messages.command("readers")(reading.list_readers)
 app.add_typer(looking.messages, name="messages")
 app.add_typer(looking.conversations, name="conversations")
 looking.audit.command()(proving.verify)

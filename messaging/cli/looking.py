@@ -56,7 +56,7 @@ def list_messages(
 
     async def act(exchange: Exchange) -> list[dict[str, Any]]:
         asked = replace(wanted, overdue_at=exchange.clock()) if overdue else wanted
-        return await inspect.search(exchange, at_the_keyboard(), asked)
+        return await inspect.search(exchange, at_the_keyboard(), asked, door=_DOOR)
 
     found = with_exchange(act)
     if form is Format.JSON:
@@ -89,7 +89,7 @@ def show_message(message_id: Annotated[str, typer.Argument()], form: AsFormat = 
     wanted = uuid_of(message_id)
 
     async def act(exchange: Exchange) -> inspect.Story:
-        return await inspect.story(exchange, at_the_keyboard(), wanted)
+        return await inspect.story(exchange, at_the_keyboard(), wanted, door=_DOOR)
 
     story = with_exchange(act)
     if form is Format.JSON:
@@ -164,7 +164,7 @@ def show_conversation(
     """Show a whole stay in order, and what awaits whom."""
 
     async def act(exchange: Exchange) -> inspect.Conversation:
-        return await inspect.conversation(exchange, at_the_keyboard(), any_id)
+        return await inspect.conversation(exchange, at_the_keyboard(), any_id, door=_DOOR)
 
     found = with_exchange(act)
     if form is Format.JSON:
@@ -233,8 +233,8 @@ def show_audit(
 
     async def act(exchange: Exchange) -> list[dict[str, Any]]:
         if about is not None:
-            return (await inspect.story(exchange, at_the_keyboard(), about)).timeline
-        return await inspect.audit_log(exchange, at_the_keyboard(), after=after, limit=limit, event=event)
+            return (await inspect.story(exchange, at_the_keyboard(), about, door=_DOOR)).timeline
+        return await inspect.audit_log(exchange, at_the_keyboard(), after=after, limit=limit, event=event, door=_DOOR)
 
     lines = with_exchange(act)
     if form is Format.JSON:

@@ -86,7 +86,7 @@ Asked = Annotated[Filters, Query()]
 @router.get("/messages")
 async def list_messages(request: Request, asked: Asked, exchange: Here, client: Caller) -> HTMLResponse:
     """Show the messages that a search finds, newest first."""
-    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME))
+    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME), door="console")
     names = await overview.names(exchange, parties_in(rows))
     cursor = following(rows, _AT_A_TIME)
     return render(
@@ -119,7 +119,7 @@ def _local(moment: datetime | None) -> str:
 @router.get("/messages.csv")
 async def download(asked: Asked, exchange: Here, client: Caller) -> Response:
     """Give what a search finds as a file for a spreadsheet: at most a thousand messages, one line a delivery."""
-    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE))
+    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE), door="console")
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(["received", "id", "msgId", "type", "version", "sender", "receiver", "role", "state", "due"])

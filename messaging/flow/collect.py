@@ -9,14 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from messaging.errors import NotFound
+from messaging.flow import trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
 from messaging.model.access import Action, Resource, authorise
-from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
 from messaging.model.sight import Sight
-from messaging.store import audit, deliveries, messages, notifications, wakeups
+from messaging.store import deliveries, messages, notifications, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
 _FIRST_PAUSE = 0.05
@@ -33,7 +33,7 @@ class Kept:
     deliveries: list[dict[str, Any]]
 
 
-async def message(exchange: Exchange, actor: Client, message_id: UUID) -> Kept:
+async def message(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> Kept:
     """Read a message's metadata and how its deliveries stand."""
     async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
@@ -41,7 +41,9 @@ async def message(exchange: Exchange, actor: Client, message_id: UUID) -> Kept:
         row = await messages.get(tx, message_id)
         if row is None:
             raise NotFound("There is no such message, or it is not yours to see.")
-        return Kept(row, await deliveries.of_message(tx, message_id))
+        kept = Kept(row, await deliveries.of_message(tx, message_id))
+    await trail.note_views(exchange, actor, [message_id], door=door)
+    return kept
 
 
 async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> bytes:
@@ -52,9 +54,7 @@ async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door:
         content = await messages.content(tx, message_id)
     if content is None:
         raise NotFound("The message's document is no longer kept.")
-    line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, message_id, detail={"door": door})
-    async with exchange.database.write(Sight.of(actor)) as tx:
-        await audit.write(tx, line)
+    await trail.note_reading(exchange, actor, message_id, door=door, between=between)
     return content
 
 

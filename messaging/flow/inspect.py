@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from messaging.errors import Forbidden, InvalidRequest, NotFound
-from messaging.flow import refuse
+from messaging.flow import refuse, trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.receive import require_room
 from messaging.model.access import Action, Resource, authorise
@@ -24,6 +24,9 @@ from messaging.store.session import ReadTx
 Before = tuple[datetime, UUID]
 """Where a page ended: the time and the id of its last row."""
 
+OPERATIONS = "operations"
+"""The door of operators, and of parties that look after their own messages."""
+
 _LONGEST_REASON = 500
 
 _LONGEST_CONVERSATION = 1000
@@ -32,7 +35,10 @@ _LONGEST_CONVERSATION = 1000
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One message's whole life: its row, its deliveries, their attempts, and every audit line about it."""
+    """One message's whole life: its row, its deliveries, their attempts, and the audit lines of its steps.
+
+    Who has looked at its metadata is told by `trail.readers_of`.
+    """
 
     message: dict[str, Any]
     deliveries: list[dict[str, Any]]
@@ -48,14 +54,17 @@ class Conversation:
     complete: bool
 
 
-async def search(exchange: Exchange, actor: Client, wanted: Search) -> list[dict[str, Any]]:
+async def search(exchange: Exchange, actor: Client, wanted: Search, *, door: str = OPERATIONS) -> list[dict[str, Any]]:
     """List messages, newest first, each with its deliveries: all of them for an operator, its own for a party."""
     async with exchange.database.read(Sight.of(actor)) as tx:
         rows = await messages.search(tx, replace(wanted, her_ids=_seen_by(actor)))
-        return await _with_succession(tx, rows, actor)
+        found = await _with_succession(tx, rows, actor)
+    asked = {name: value for name, value in asdict(wanted).items() if name not in ("her_ids", "before", "limit")}
+    await trail.note_search(exchange, actor, "messages", len(found), door=door, **asked)
+    return found
 
 
-async def conversation(exchange: Exchange, actor: Client, any_id: str) -> Conversation:
+async def conversation(exchange: Exchange, actor: Client, any_id: str, *, door: str = OPERATIONS) -> Conversation:
     """Read a whole stay by its conversation id, or by any id of one of its messages; a party sees its own messages.
 
     Raises NotFound alike where there is nothing and where nothing of it is the caller's.
@@ -65,6 +74,7 @@ async def conversation(exchange: Exchange, actor: Client, any_id: str) -> Conver
         if not rows:
             raise NotFound("There is no such conversation, or it is not yours to see.")
         told = await _with_succession(tx, rows[:_LONGEST_CONVERSATION], actor)
+    await trail.note_views(exchange, actor, [row["id"] for row in told], door=door)
     return Conversation(told, len(rows) <= _LONGEST_CONVERSATION)
 
 
@@ -95,7 +105,7 @@ async def _with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client
     return told
 
 
-async def story(exchange: Exchange, actor: Client, message_id: UUID) -> Story:
+async def story(exchange: Exchange, actor: Client, message_id: UUID, *, door: str = OPERATIONS) -> Story:
     """Read one message's life. Raises NotFound alike for no message and for somebody else's."""
     async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
@@ -106,7 +116,10 @@ async def story(exchange: Exchange, actor: Client, message_id: UUID) -> Story:
         delivered = await deliveries.of_message(tx, message_id)
         attempts = await deliveries.attempts_of(tx, [delivery["id"] for delivery in delivered])
         (told,) = await _with_succession(tx, [row], actor)
-        return Story(told, delivered, attempts, await audit.of_message(tx, message_id))
+        lines = await audit.of_message(tx, message_id)
+        found = Story(told, delivered, attempts, [line for line in lines if line["event"] != AuditEvent.MESSAGE_VIEWED])
+    await trail.note_views(exchange, actor, [message_id], door=door)
+    return found
 
 
 async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID, *, reason: str, door: str) -> bytes:
@@ -121,10 +134,7 @@ async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID,
         content = await messages.content(tx, message_id)
     if content is None:
         raise NotFound("There is no such message, or its document is no longer kept.")
-    detail = {"reason": reason.strip()[:_LONGEST_REASON], "door": door}
-    line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, message_id, detail=detail)
-    async with exchange.database.write(Sight.of(actor)) as tx:
-        await audit.write(tx, line)
+    await trail.note_reading(exchange, actor, message_id, door=door, reason=reason.strip()[:_LONGEST_REASON])
     return content
 
 
@@ -134,12 +144,15 @@ async def refused(
     """List refused documents, newest first: all of them for an operator, those it handed in itself for a party."""
     async with exchange.database.read(Sight.of(actor)) as tx:
         client_id = None if actor.oversees else actor.id
-        return await messages.refusals(tx, client_id=client_id, before=before, limit=limit)
+        found = await messages.refusals(tx, client_id=client_id, before=before, limit=limit)
+    await trail.note_search(exchange, actor, "refused documents", len(found), door=OPERATIONS)
+    return found
 
 
 async def refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[str, Any]:
     """Read what was wrong with one refused document."""
     row = await _refusal(exchange, actor, refusal_id)
+    await trail.note_search(exchange, actor, "one refused document", 1, door=OPERATIONS, refusal=refusal_id)
     return {name: value for name, value in row.items() if name != "content"}
 
 
@@ -191,9 +204,17 @@ async def every_client(exchange: Exchange, actor: Client) -> list[Client]:
 
 
 async def audit_log(
-    exchange: Exchange, actor: Client, *, after: int = 0, limit: int = 100, event: str | None = None
+    exchange: Exchange,
+    actor: Client,
+    *,
+    after: int = 0,
+    limit: int = 100,
+    event: str | None = None,
+    door: str = OPERATIONS,
 ) -> list[dict[str, Any]]:
     """Read the audit log from a line on, oldest first; for operators."""
     authorise(actor, Action.AUDIT)
     async with exchange.database.read(Sight.of(actor)) as tx:
-        return await audit.recent(tx, after=after, limit=limit, event=event)
+        found = await audit.recent(tx, after=after, limit=limit, event=event)
+    await trail.note_search(exchange, actor, "audit log", len(found), door=door, after=after, event=event)
+    return found

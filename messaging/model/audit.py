@@ -15,6 +15,8 @@ class AuditEvent(StrEnum):
     DOCUMENT_REFUSED = "document.refused"
     DOCUMENT_ANSWERED = "document.answered"
     DOCUMENT_READ = "document.read"
+    MESSAGE_VIEWED = "message.viewed"
+    MESSAGES_SEARCHED = "messages.searched"
     APPREC_MATCHED = "apprec.matched"
     APPREC_UNMATCHED = "apprec.unmatched"
     APPREC_IGNORED = "apprec.ignored"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select, tuple_
 
 from messaging.store import tables as t
+from messaging.store.messages import is_party
 from messaging.store.session import ReadTx, WriteTx
 
 
@@ -56,4 +58,46 @@ async def recent(tx: ReadTx, *, after: int = 0, limit: int = 100, event: str | N
     query = select(t.audit).where(t.audit.c.id > after).order_by(t.audit.c.id).limit(limit)
     if event:
         query = query.where(t.audit.c.event == event)
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines are looked for; None leaves a choice open. `her_ids` asks for lines about messages of these parties.
+
+    `before` is the last line of the page before: its time and number.
+    """
+
+    her_ids: Collection[int] | None = None
+    message_ids: Collection[UUID] | None = None
+    numbers: Collection[int] | None = None
+    events: Collection[str] | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: tuple[datetime, int] | None = None
+    limit: int = 50
+
+
+async def search(tx: ReadTx, wanted: Wanted) -> list[t.Row]:
+    """Read lines, newest first."""
+    c = t.audit.c
+    conditions: list[Any] = []
+    if wanted.her_ids is not None:
+        conditions.append(c.message_id.in_(select(t.message.c.id).where(is_party(wanted.her_ids))))
+    if wanted.message_ids is not None:
+        conditions.append(c.message_id.in_(wanted.message_ids))
+    if wanted.numbers is not None:
+        conditions.append(c.id.in_(wanted.numbers))
+    if wanted.events is not None:
+        conditions.append(c.event.in_([str(event) for event in wanted.events]))
+    if wanted.actor is not None:
+        conditions.append(c.actor == wanted.actor)
+    if wanted.since is not None:
+        conditions.append(c.at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(c.at < wanted.until)
+    if wanted.before is not None:
+        conditions.append(tuple_(c.at, c.id) < tuple_(*wanted.before))
+    query = select(t.audit).where(and_(True, *conditions)).order_by(c.at.desc(), c.id.desc()).limit(wanted.limit)
     return [dict(row) for row in (await tx.execute(query)).mappings()]

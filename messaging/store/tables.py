@@ -307,6 +307,7 @@ audit = Table(
     Column("her_id", HerId),
     Column("detail", Document, nullable=False),
     Index("ix_audit_message_id_id", "message_id", "id"),
+    Index("ix_audit_at_id", "at", "id"),
     sqlite_autoincrement=True,
 )
 

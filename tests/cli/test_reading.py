@@ -56,7 +56,7 @@ def test_a_message_is_printed_as_one_reads_it_and_the_reading_is_recorded(messag
     lines: list[dict[str, Any]] = json.loads(run("audit", "show", "--message", message_id, "--format", "json"))
     read = [line for line in lines if line["event"] == "document.read"]
     assert [line["detail"] for line in read] == [
-        {"reason": "The ward says it got the wrong patient", "door": "terminal"}
+        {"reason": "The ward says it got the wrong patient", "door": "terminal", "role": "admin", "parties": []}
     ]
     assert read[0]["actor"].startswith("cli:")
 

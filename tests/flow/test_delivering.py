@@ -66,7 +66,7 @@ async def send(routed: World) -> UUID:
 
 
 async def the_delivery(routed: World, message_id: UUID) -> dict[str, Any]:
-    kept = await collect.message(routed.exchange, routed.clients["operator"], message_id)
+    kept = await collect.message(routed.exchange, routed.clients["operator"], message_id, door="test")
     return kept.deliveries[0]
 
 

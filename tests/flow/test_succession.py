@@ -53,7 +53,7 @@ async def send(running: World, content: bytes, client: str = "sykehus") -> UUID:
 
 
 async def states(running: World, message_id: UUID) -> dict[int, str]:
-    kept = await collect.message(running.exchange, running.clients["operator"], message_id)
+    kept = await collect.message(running.exchange, running.clients["operator"], message_id, door="test")
     return {row["receiver_her_id"]: row["state"] for row in kept.deliveries}
 
 
@@ -129,7 +129,7 @@ async def test_an_apprec_for_a_superseded_original_is_kept_and_moves_nothing(run
     answer = Answer(NURSING, ReceiptStatus.OK)
     await acknowledge.acknowledge(running.exchange, running.clients["kommune"], original, answer, door="test")
     assert (await states(running, original))[NURSING] == "superseded"
-    kept = await collect.message(running.exchange, running.clients["sykehus"], original)
+    kept = await collect.message(running.exchange, running.clients["sykehus"], original, door="test")
     assert {row["receiver_her_id"]: row["receipt_status"] for row in kept.deliveries} == {NURSING: "Ok", GP: None}
 
 

@@ -83,7 +83,7 @@ def _created(response: Response, taken: Taken) -> UUID:
 @router.get("/messages/{message_id}", responses=_READING)
 async def get_message(message_id: UUID, exchange: Here, client: Caller) -> shapes.Message:
     """Read what a message's document says of itself."""
-    return views.one_message_v2(await collect.message(exchange, client, message_id), client)
+    return views.one_message_v2(await collect.message(exchange, client, message_id, door=DOOR), client)
 
 
 @router.get("/messages/{message_id}/business-document", responses=_READING)
@@ -99,13 +99,13 @@ async def get_business_document(
 @router.get("/messages/{message_id}/status", responses=_READING)
 async def get_status(message_id: UUID, exchange: Here, client: Caller) -> list[shapes.StatusInfo]:
     """Read how a message stands with each of its receivers."""
-    return views.status_v2(await collect.message(exchange, client, message_id))
+    return views.status_v2(await collect.message(exchange, client, message_id, door=DOOR))
 
 
 @router.get("/messages/{message_id}/apprec", responses=_READING)
 async def get_apprec_info(message_id: UUID, exchange: Here, client: Caller) -> list[shapes.ApprecInfo]:
     """Read what each receiver has answered."""
-    return views.apprecs_v2(await collect.message(exchange, client, message_id))
+    return views.apprecs_v2(await collect.message(exchange, client, message_id, door=DOOR))
 
 
 @router.post("/messages/{message_id}/apprec/{appRecSenderHerId}", status_code=201, responses=_CHANGING)

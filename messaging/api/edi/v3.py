@@ -82,7 +82,7 @@ async def post_message(
 @router.get("/messages/{message_id}", responses=_READING)
 async def get_message(message_id: UUID, exchange: Here, client: Caller) -> shapes.GetMessageResponse:
     """Read what a message's document says of itself."""
-    return views.message_v3(await collect.message(exchange, client, message_id))
+    return views.message_v3(await collect.message(exchange, client, message_id, door=DOOR))
 
 
 @router.get("/messages/{message_id}/business-document", responses=_READING)
@@ -98,7 +98,7 @@ async def get_business_document(
 @router.get("/messages/{message_id}/status", responses=_READING)
 async def get_status(message_id: UUID, exchange: Here, client: Caller) -> shapes.GetStatusResponse:
     """Read how a message stands with each of its receivers."""
-    return views.status_v3(await collect.message(exchange, client, message_id))
+    return views.status_v3(await collect.message(exchange, client, message_id, door=DOOR))
 
 
 @router.post("/messages/{message_id}/apprec", status_code=202, responses=_CHANGING)
