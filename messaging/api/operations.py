@@ -142,6 +142,12 @@ async def close_delivery(delivery_id: UUID, asked: told.Note, exchange: Here, cl
     await resend.close(exchange, client, delivery_id, note=asked.note)
 
 
+@router.post("/deliveries/{delivery_id}/handle", status_code=204, responses=_CHANGING)
+async def handle_delivery(delivery_id: UUID, asked: told.Note, exchange: Here, client: Caller) -> None:
+    """Note that somebody has looked at a rejected or given-up delivery."""
+    await resend.handle(exchange, client, delivery_id, note=asked.note)
+
+
 @router.get("/parties", responses=_READING)
 async def list_parties(exchange: Here, client: Caller) -> told.PartiesTold:
     """List all parties."""

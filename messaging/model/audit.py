@@ -22,6 +22,7 @@ class AuditEvent(StrEnum):
     APPREC_IGNORED = "apprec.ignored"
     DELIVERY_CREATED = "delivery.created"
     DELIVERY_ATTEMPTED = "delivery.attempted"
+    DELIVERY_HANDLED = "delivery.handled"
     APPREC_OVERDUE = "alarm.apprec_overdue"
     UNCOLLECTED = "alarm.uncollected"
     UNDELIVERED = "alarm.undelivered"

@@ -182,6 +182,13 @@ async def mark_read(tx: WriteTx, held: Held, *, at: datetime) -> None:
     )
 
 
+async def mark_handled(tx: WriteTx, held: Held, *, at: datetime) -> None:
+    """Note when somebody looked at what went wrong; the first time stays."""
+    await tx.connection.execute(
+        update(t.delivery).where(t.delivery.c.id == held.id, t.delivery.c.handled_at.is_(None)).values(handled_at=at)
+    )
+
+
 async def receipt_deadline(tx: WriteTx, held: Held) -> datetime | None:
     """Tell until when the AppRec is expected."""
     deadline: datetime | None = await tx.connection.scalar(

@@ -6,8 +6,11 @@ import re
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 import fixtures
-from messaging.flow import acknowledge, collect, overview, receive
+from messaging.errors import Forbidden, InvalidRequest
+from messaging.flow import acknowledge, collect, inspect, overview, receive, resend
 from messaging.flow.acknowledge import Answer
 from messaging.flow.overview import Kind
 from messaging.flow.receive import Handed
@@ -34,6 +37,12 @@ async def answer(running: World, message_id: UUID, status: ReceiptStatus) -> Non
     await acknowledge.acknowledge(running.exchange, running.clients["kommune"], message_id, said, door="test")
 
 
+async def delivery_of(running: World, message_id: UUID) -> UUID:
+    kept = await collect.message(running.exchange, running.clients["operator"], message_id)
+    found: UUID = kept.deliveries[0]["id"]
+    return found
+
+
 async def counted(running: World) -> None:
     while await Sealer(running.exchange).seal():
         pass
@@ -57,8 +66,22 @@ async def test_a_message_that_nobody_answers_needs_somebody_of_both_its_parties_
 
 
 async def test_a_negative_apprec_needs_somebody_until_it_is_looked_at(running: World) -> None:
-    await answer(running, await send(running), ReceiptStatus.REJECTED)
+    message_id = await send(running)
+    with pytest.raises(InvalidRequest, match="nothing to handle"):
+        await resend.handle(
+            running.exchange, running.clients["operator"], await delivery_of(running, message_id), note="-"
+        )
+    await answer(running, message_id, ReceiptStatus.REJECTED)
     assert (await numbers(running))[Kind.REJECTED] == 1
+    delivery_id = await delivery_of(running, message_id)
+    with pytest.raises(Forbidden):
+        await resend.handle(running.exchange, running.clients["sykehus"], delivery_id, note="ringt")
+    for _ in range(2):
+        await resend.handle(running.exchange, running.clients["operator"], delivery_id, note="ringt avdelingen")
+    assert (await numbers(running))[Kind.REJECTED] == 0
+    told = await inspect.story(running.exchange, running.clients["sykehus"], message_id)
+    assert [line["event"] for line in told.timeline][-2:] == ["delivery.handled", "delivery.handled"]
+    assert told.deliveries[0]["state"] == "rejected", "it stays what it is"
 
 
 async def test_the_most_urgent_comes_first_and_an_oversight_of_the_seals_is_not_for_parties(running: World) -> None:
