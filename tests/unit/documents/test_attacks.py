@@ -3,67 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import judging_child
 import pytest
+from attacks import ABSENT, ATTACKS, EITHER, MANIFEST, UNREADABLE, Attack, attacks
 
 from messaging.documents import Validator
 from messaging.documents.reader import Tree, read
 from messaging.model.faults import Fault
-from world import SHARED
 
-ATTACKS = SHARED / "security" / "attacks"
-MANIFEST = ATTACKS / "manifest.jsonl"
-
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason=f"the collection of attacks is not at {ATTACKS}")
-
-READ_ALL_THE_SAME = {
-    "enc-nodecl-utf-7": "declares nothing, and is plain ASCII: read as UTF-8, and nothing in it hides",
-    "enc-decl-iso_8859_1": "is one of the two encodings that the standards allow",
-}
-"""Where this exchange answers otherwise than the collection's strictest policy, and why that is right."""
-
-REFUSED_HERE = (
-    "reject-400",
-    "reject-400-doctype",
-    "reject-400-encoding",
-    "reject-400-limit",
-    "reject-400-malformed",
-    "reject-400/415",
-    "reject-415",
-    "policy: accept only utf-8",
-)
-DECIDED_ELSEWHERE = {
-    "accept-neutralised-or-422": "read, and inert: the schema or the kind of message decides",
-    "accept-or-422": "read, and inert: the schema or the kind of message decides",
-    "accept-or-limit": "either is right",
-    "policy": "either is right",
-    "reject-400-limit-or-422": "either is right",
-    "reject-422-schema": "the schema decides",
-    "reject-422-unknown-root": "the kind of message decides",
-    "reject-422-msgid or accept inert": "the rules decide",
-    "reject-422/403 (sender spoof)": "the rules decide, and the door, which knows the caller",
-    "reject-or-canonical": "see the test on comments in identifiers",
-    "reject-signature": "signatures are looked at where a policy asks for them",
-    "reject": "signatures are looked at where a policy asks for them",
-}
-
-
-def attacks() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in MANIFEST.read_text().splitlines()] if MANIFEST.exists() else []
-
-
-def reader_refuses(attack: dict[str, Any]) -> bool | None:
-    """Tell what the reader must do with an attack; None where either answer is right, or where another part decides."""
-    if attack["id"] in READ_ALL_THE_SAME:
-        return False
-    words = {**dict.fromkeys(REFUSED_HERE, True), **dict.fromkeys(DECIDED_ELSEWHERE, None), "accept": False}
-    return words[max((word for word in words if attack["expect"].startswith(word)), key=len)]
+pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason=ABSENT)
 
 
 @contextmanager
@@ -81,23 +38,19 @@ def nothing_opened() -> Iterator[list[str]]:
     watching = False
 
 
-def content_of(attack: dict[str, Any]) -> bytes:
-    return Path(ATTACKS / attack["file"]).read_bytes()
-
-
-@pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack["id"])
-def test_an_attack_gets_the_expected_answer(attack: dict[str, Any], validator: Validator) -> None:
-    content = content_of(attack)
+@pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.id)
+def test_an_attack_gets_the_expected_answer(attack: Attack, validator: Validator) -> None:
+    content = attack.content
     answer = read(content)
-    if (refuses := reader_refuses(attack)) is not None:
-        assert isinstance(answer, Fault if refuses else Tree)
+    if attack.expected != EITHER:
+        assert isinstance(answer, Fault if attack.expected == UNREADABLE else Tree)
     verdict = validator.judge(content)
     assert not verdict.accepted, "no attack carries a payload that is a message"
     assert (verdict.faults[0].code == "T01") is isinstance(answer, Fault)
 
 
 def test_no_attack_opens_a_file_or_a_socket(validator: Validator) -> None:
-    contents = [content_of(attack) for attack in attacks()]
+    contents = [attack.content for attack in attacks()]
     with nothing_opened() as seen:
         for content in contents:
             validator.judge(content)
@@ -107,11 +60,11 @@ def test_no_attack_opens_a_file_or_a_socket(validator: Validator) -> None:
 def test_every_attack_is_answered_soon(validator: Validator) -> None:
     slow = {}
     for attack in attacks():
-        content = content_of(attack)
+        content = attack.content
         start = time.process_time()
         validator.judge(content)
         if (took := time.process_time() - start) > 0.5:
-            slow[attack["id"]] = took
+            slow[attack.id] = took
     assert slow == {}
 
 
@@ -121,3 +74,55 @@ def test_a_comment_inside_an_identifier_changes_nothing(validator: Validator) ->
     assert plain is not None
     assert hidden is not None
     assert hidden.receivers == plain.receivers
+
+
+STRACE = shutil.which("strace")
+GROWN_KILOBYTES = 150_000
+"""A document at the limit of elements takes some 100 MB while it is judged; an expanded entity would take gigabytes."""
+
+
+def traced(tmp_path: Path, documents: list[bytes], *options: str) -> tuple[list[str], str]:
+    """Judge documents in a child under strace: what it opened or connected to while it judged, and what it said."""
+    if STRACE is None:
+        pytest.skip("strace (Debian's package strace) is not installed")
+    trace = tmp_path / "trace"
+    watch = [STRACE, "-f", "-qq", "-s", "300", "-e", "trace=open,openat,openat2,creat,socket,connect", "-o", str(trace)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(  # noqa: S603 - our own script
+        [*watch, sys.executable, judging_child.__file__, *options],
+        input=judging_child.framed(documents),
+        capture_output=True,
+        check=False,
+        env=environment,
+    )
+    if b"ptrace" in done.stderr or b"PTRACE" in done.stderr:
+        pytest.skip("this machine lets no process be traced (ptrace)")
+    assert done.returncode == 0, done.stderr.decode()
+    calls = trace.read_text("utf-8", "replace").splitlines()
+    begin, end = (next(at for at, call in enumerate(calls) if mark in call) for mark in MARKS)
+    judged = [call for call in calls[begin + 1 : end] if not any(path in call for path in OF_GLIBC)]
+    return judged, done.stdout.decode()
+
+
+OF_GLIBC = ("/proc/sys/vm/overcommit_memory", "/sys/devices/system/cpu/online")
+"""What the C library looks up when memory is given back, and when it makes a thread."""
+MARKS = (f'"{judging_child.BEGIN}"', f'"{judging_child.END}"')
+
+
+def test_a1_a2_a3_a4_no_attack_makes_libxml2_open_a_file_or_a_socket_or_take_much_memory(tmp_path: Path) -> None:
+    calls, said = traced(tmp_path, [attack.content for attack in attacks()])
+    assert calls == []
+    told = json.loads(said)
+    assert len(told["took"]) == len(attacks())
+    assert told["accepted"] == 0
+    assert told["grown_kilobytes"] < GROWN_KILOBYTES
+
+
+def test_a_parser_that_fetches_would_be_seen(tmp_path: Path) -> None:
+    canary = tmp_path / "canary.txt"
+    canary.write_text("canary")
+    document = f'<!DOCTYPE a [<!ENTITY b SYSTEM "{canary.as_uri()}">]><a>&b;</a>'.encode()
+    calls, _ = traced(tmp_path, [document], "--dangerously")
+    assert any("canary.txt" in call for call in calls)
+    calls, _ = traced(tmp_path, [document])
+    assert calls == []

@@ -1,0 +1,92 @@
+"""The whole collection of attacks at both doors that bytes come in by: over HTTP, and as files in a folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from attacks import ABSENT, EITHER, MANIFEST, READ, UNREADABLE, Attack, attacks
+
+from adapters.file_drop import KIND, FileDrop
+from adapters.file_drop import Settings as Folder
+from doors import Api, application, forget
+from messaging.flow.work import submit_to
+from messaging.settings import Settings
+from messaging.spi import Submit
+from world import Databases, SetClock, world
+
+pytestmark = [
+    pytest.mark.skipif(not MANIFEST.exists(), reason=ABSENT),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SECONDS = 2.0
+"""A refusal takes some milliseconds (benchmarks/refusals.py); this is for a machine that does much else."""
+WARD = 8100001
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """One exchange for the whole collection; what judges documents does not know the database."""
+    key = tmp_path_factory.mktemp("hostile") / "key"
+    settings = Settings(database_url=await databases.sqlite(), key_file=key, disk_reserve_bytes=0)
+    async with world(settings, SetClock()) as running, AsyncExitStack() as stack:
+        app = application(running)
+        yield Api(running, app, stack)
+        forget(app)
+
+
+@pytest.fixture
+def submit(door: Api) -> Submit:
+    """The way in for a folder that speaks for the hospital."""
+    return submit_to(replace(door.world.exchange, speaks_for={"folder": frozenset({WARD})}), "folder")
+
+
+@pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.id)
+async def test_an_attack_over_http_gets_the_expected_answer(attack: Attack, door: Api) -> None:
+    client = await door.of("sykehus")
+    headers = {"Content-Type": "application/xml"}
+    if attack.category == "compression":
+        headers["Content-Encoding"] = "deflate" if "deflate" in attack.id else "gzip"
+    begun = time.process_time()
+    answer = await client.post("/documents", content=attack.content, headers=headers)
+    assert time.process_time() - begun < SECONDS
+    if attack.category == "compression":
+        assert answer.status_code == 415
+        return
+    assert answer.status_code == 400, answer.text
+    codes = {fault["code"] for fault in answer.json()["faults"]}
+    assert codes
+    assert attack.expected == EITHER or (codes == {"T01"}) is (attack.expected == UNREADABLE)
+    assert "Testsykehuset" not in answer.text
+    assert "/etc/" not in answer.text
+
+
+@pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.id)
+async def test_an_attack_in_a_folder_gets_the_expected_answer(attack: Attack, submit: Submit, tmp_path: Path) -> None:
+    async with KIND.open("folder", Folder(folder=tmp_path, quiet_seconds=0)) as adapter:
+        assert isinstance(adapter, FileDrop)
+        (tmp_path / "in" / "attack.xml").write_bytes(attack.content)
+        begun = time.process_time()
+        await adapter.sweep(submit)
+        assert time.process_time() - begun < SECONDS
+    if not attack.content:
+        assert [path.name for path in (tmp_path / "in").iterdir()] == ["attack.xml"]  # an empty file is not there yet
+        return
+    assert [path.name for path in (tmp_path / "accepted").iterdir()] == []
+    told = json.loads((tmp_path / "rejected" / "attack.xml.faults.json").read_text())
+    codes = {fault["code"] for fault in told["faults"]}
+    assert codes
+    assert attack.expected == EITHER or (codes == {"T01"}) is (attack.expected == UNREADABLE)
+    assert (tmp_path / "rejected" / "attack.xml").read_bytes() == attack.content
+
+
+async def test_the_collection_has_every_kind_of_answer() -> None:
+    assert {attack.expected for attack in attacks()} == {UNREADABLE, READ, EITHER}
+    assert len(attacks()) > 300
