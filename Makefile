@@ -6,7 +6,7 @@ ARGS ?=
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock image clean
+.PHONY: help setup demo test check format lock sbom audit image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ format: setup ## Format the code and mend what the linter can mend
 lock: setup ## Resolve the dependencies again and write the locks with hashes
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(ARGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet $(ARGS) -o requirements-dev.lock
+
+sbom: setup ## Write dist/sbom.json: what the exchange is built from (CycloneDX)
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file dist/sbom.json
+
+audit: setup ## Ask whether a known weakness stands in the locks (75: it could not be asked about all of them)
+	$(BIN)/python .ci/audit.py
 
 image: ## Build the container image
 	docker build --tag samhandling .

@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from messaging import spi
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("messaging", "adapters", "schemas", "fixtures")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
@@ -185,13 +182,3 @@ def test_no_file_knows_a_machine_or_a_package_registry() -> None:
     assert len(files) > len(MODULES)
     assert [name for name, text in files.items() if MACHINE.search(text)] == []
     assert [name for name, text in files.items() if REGISTRY.search(text)] == []
-
-
-@pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_pins_every_requirement_by_hash_and_names_no_address(lock: str) -> None:
-    text = (ROOT / lock).read_text(encoding="utf-8")
-    assert "://" not in text
-    requirements = [block for block in text.replace("\\\n", " ").splitlines() if block and not block.startswith("#")]
-    pinned = re.compile(r"^[a-z0-9._-]+(\[[a-z,]+\])?==\S+( ;[^-]*)?(\s+--hash=sha256:[0-9a-f]{64})+\s*$")
-    assert len(requirements) > len(PACKAGES)
-    assert [requirement[:60] for requirement in requirements if not pinned.match(requirement)] == []
