@@ -5,11 +5,10 @@ from __future__ import annotations
 from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 
+from messaging.api.cookies import SESSION
 from messaging.flow.exchange import Exchange
 from messaging.model.credentials import Credentials
 
-SESSION_COOKIES = ("__Host-samhandling", "samhandling")
-"""Where the session of somebody who has signed in stands: over https, and over http on this machine."""
 CSRF_HEADER = "X-CSRF-Token"
 
 DOCUMENTED = Security(
@@ -20,15 +19,15 @@ DOCUMENTED = Security(
 
 def credentials_of(request: Request, exchange: Exchange) -> Credentials:
     """Take the credentials out of a request."""
-    headers, cookies = request.headers, request.cookies
+    headers, url = request.headers, str(request.url)
     return Credentials(
         now=exchange.clock(),
         method=request.method,
-        url=str(request.url),
+        url=url,
         source=request.client.host if request.client else "",
         authorization=tuple(headers.getlist("Authorization")),
         proofs=tuple(headers.getlist("DPoP")),
-        session=next((cookies[name] for name in SESSION_COOKIES if name in cookies), None),
+        session=request.cookies.get(SESSION.name(url)),
         csrf=headers.get(CSRF_HEADER),
         origin=headers.get("Origin"),
         fetch_site=headers.get("Sec-Fetch-Site"),

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import tomllib
-from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from messaging.api import problems
 from messaging.api.door import Bounded, Here
+from messaging.api.page import Accepted, Wanted, language_of, static, words_of, written
 from messaging.api.source import Result, result_of
 from messaging.api.uploads import file_in
 from messaging.documents.rendering import render_html
@@ -38,20 +33,8 @@ _ENVELOPE = 16_384
 """How much the form around the file may take."""
 
 _FIELD = "document"
-_FOLDER = files("messaging.api") / "pages"
 _LANGUAGES = {"nb": Language.NORWEGIAN, "en": Language.ENGLISH}
-_NORWEGIAN = frozenset({"nb", "no", "nn"})
-
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Vary": "Accept-Language",
-}
-
-Wanted = Annotated[str, Query(alias="lang", max_length=10)]
-Accepted = Annotated[str, Header(alias="accept-language")]
+_WORDS = "words.toml"
 
 
 @router.get("/validate", response_class=HTMLResponse, responses=problems.documented((400, 500)))
@@ -64,7 +47,7 @@ async def ask(exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> H
 async def answer(request: Request, exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> HTMLResponse:
     """Judge the file that the form sends, and show the verdict beside the document."""
     language = language_of(wanted, accepted)
-    words = _words()[language]
+    words = words_of(_WORDS)[language]
     content_type = request.headers.get("Content-Type", "")
     if not content_type.lower().startswith("multipart/form-data"):
         return _page(exchange, language, words["no_form"], HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -89,26 +72,13 @@ async def answer(request: Request, exchange: Here, wanted: Wanted = "", accepted
 @router.get("/validate/page.css", include_in_schema=False)
 async def style() -> Response:
     """Give the page's style."""
-    return _static("validate.css", "text/css")
+    return static("validate.css", "text/css")
 
 
 @router.get("/validate/page.js", include_in_schema=False)
 async def script() -> Response:
     """Give the page's script, which it can do without."""
-    return _static("validate.js", "text/javascript")
-
-
-def language_of(wanted: str, accepted: str) -> str:
-    """Choose Norwegian, unless English is asked for, or is the first that a browser names of the two."""
-    if wanted in _LANGUAGES:
-        return wanted
-    for part in accepted.lower().split(",")[:20]:
-        primary = part.partition(";")[0].strip().partition("-")[0]
-        if primary in _NORWEGIAN:
-            return "nb"
-        if primary == "en":
-            return "en"
-    return "nb"
+    return static("validate.js", "text/javascript")
 
 
 async def _judged(request: Request, exchange: Exchange, content: bytes, language: str) -> Result:
@@ -121,7 +91,7 @@ async def _judged(request: Request, exchange: Exchange, content: bytes, language
     try:
         verdict = await explain(exchange, content)
         document = await asyncio.to_thread(render_html, content)
-        return result_of(content, verdict, document, _words()[language], _LANGUAGES[language])
+        return result_of(content, verdict, document, words_of(_WORDS)[language], _LANGUAGES[language])
     finally:
         turns.release()
 
@@ -140,39 +110,16 @@ def _page(
     closes: bool = False,
 ) -> HTMLResponse:
     limit = _limit(exchange)
-    text = (
-        _environment()
-        .get_template("validate.html")
-        .render(
-            lang=language,
-            other=next(other for other in _LANGUAGES if other != language),
-            words=_words()[language],
-            limit=limit,
-            limit_said=size(limit),
-            problem=problem,
-            result=result,
-        )
+    answered = written(
+        "validate.html",
+        language,
+        words_of(_WORDS)[language],
+        status,
+        limit=limit,
+        limit_said=size(limit),
+        problem=problem,
+        result=result,
     )
-    headers = {**_HEADERS, "Content-Language": language, **({"Connection": "close"} if closes else {})}
-    return HTMLResponse(text, status, headers)
-
-
-def _static(name: str, media_type: str) -> Response:
-    return Response(_read(name), media_type=media_type, headers={"Cache-Control": "public, max-age=300"})
-
-
-@cache
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-@cache
-def _words() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads(_read("words.toml"))
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    if closes:
+        answered.headers["Connection"] = "close"
+    return answered

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from messaging.errors import Unauthenticated
 from messaging.flow.exchange import Exchange
-from messaging.flow.ways import Way, key
+from messaging.flow.ways import Way, key, session
 from messaging.model.credentials import Credentials
 from messaging.model.party import Client
 
-WAYS: tuple[Way, ...] = (key.WAY,)
+WAYS: tuple[Way, ...] = (key.WAY, session.WAY)
 """Every way in. A request comes by exactly one of them."""
 
 _NOBODY = "The request does not say who calls. Send a key as: Authorization: Bearer id.secret"

@@ -24,6 +24,10 @@ _SEEN_EVERY = timedelta(minutes=1)
 _LONGEST_TOKEN = 100
 
 
+class TooWeak(InvalidRequest):
+    """The new passphrase is too short, or one of those that are tried first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Present:
     """Somebody who is signed in: the account, this sign-in, and until when it holds if nothing more is heard."""
@@ -100,7 +104,7 @@ async def change_passphrase(exchange: Exchange, who: Present, current: str, want
         raise InvalidRequest("An identity provider vouches for this account; change the passphrase there.")
     weak = passphrases.weakness(wanted, name=name)
     if weak:
-        raise InvalidRequest(weak)
+        raise TooWeak(weak)
     try:
         await prove(exchange, name, current, mark=mark)
     except Unauthenticated:

@@ -1,0 +1,11 @@
+"""All doors of people: where they sign in, who they are, and their accounts."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from messaging.api import accounts, session, sign_in_page
+
+router = APIRouter()
+for module in (session, accounts, sign_in_page):
+    router.include_router(module.router)
