@@ -23,6 +23,13 @@ router = APIRouter(prefix="/operations", route_class=Door, dependencies=[DOCUMEN
 _READING = problems.documented(problems.READING)
 _CHANGING = problems.documented(problems.CHANGING)
 
+_DOCUMENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The document",
+        "content": {"application/xml": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
 APPRECS = "Samhandling-AppRecs"
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -67,6 +74,13 @@ async def show_message(message_id: UUID, exchange: Here, client: Caller) -> told
     return views.story(await inspect.story(exchange, client, message_id))
 
 
+@router.post("/messages/{message_id}/document", response_class=Response, responses={**_CHANGING, **_DOCUMENT})
+async def read_document(message_id: UUID, asked: told.Reason, exchange: Here, client: Caller) -> Response:
+    """Read a message's document as an operator, with a reason that stays in its timeline."""
+    content = await inspect.read_for_operator(exchange, client, message_id, reason=asked.reason, door="operations")
+    return as_it_came(content, message_id)
+
+
 @router.get("/conversations/{any_id}", responses=_READING)
 async def show_conversation(any_id: Name, exchange: Here, client: Caller) -> told.ConversationTold:
     """Read a whole stay, by its conversation id or by any id of one of its messages."""
@@ -86,20 +100,18 @@ async def show_refused(refusal_id: UUID, exchange: Here, client: Caller) -> told
     return views.refused(await inspect.refusal(exchange, client, refusal_id))
 
 
-@router.get(
-    "/refused/{refusal_id}/document",
-    response_class=Response,
-    responses={
-        **_READING,
-        200: {
-            "description": "The document",
-            "content": {"application/xml": {"schema": {"type": "string", "format": "binary"}}},
-        },
-    },
-)
+@router.get("/refused/{refusal_id}/document", response_class=Response, responses={**_READING, **_DOCUMENT})
 async def get_refused_document(refusal_id: UUID, exchange: Here, client: Caller) -> Response:
     """Read a refused document itself; for the client that handed it in."""
     return as_it_came(await inspect.refused_document(exchange, client, refusal_id, door="operations"), refusal_id)
+
+
+@router.post("/refused/{refusal_id}/document", response_class=Response, responses={**_CHANGING, **_DOCUMENT})
+async def read_refused_document(refusal_id: UUID, asked: told.Reason, exchange: Here, client: Caller) -> Response:
+    """Read a refused document as an operator, with a reason that is kept."""
+    reason = asked.reason
+    content = await inspect.read_refused_for_operator(exchange, client, refusal_id, reason=reason, door="operations")
+    return as_it_came(content, refusal_id)
 
 
 @router.get(

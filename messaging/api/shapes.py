@@ -343,6 +343,12 @@ class Note(Asked):
     note: Annotated[str, StringConstraints(pattern=_PRINTABLE, min_length=1, max_length=1000)]
 
 
+class Reason(Asked):
+    """Why an operator reads a document; it is kept in the audit log, where the parties see it."""
+
+    reason: Annotated[str, StringConstraints(pattern=_PRINTABLE, min_length=1, max_length=500)]
+
+
 class Health(Told):
     """A word for the load balancer."""
 

@@ -127,14 +127,12 @@ async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID,
 
     Raises InvalidRequest without a reason, and NotFound where there is no document (any more).
     """
-    authorise(actor, Action.OPERATE)
-    if not reason.strip():
-        raise InvalidRequest("Say why the document is read; the reason is kept in the audit log.")
+    given = _required(actor, reason)
     async with exchange.database.read(Sight.of(actor)) as tx:
         content = await messages.content(tx, message_id)
     if content is None:
         raise NotFound("There is no such message, or its document is no longer kept.")
-    await trail.note_reading(exchange, actor, message_id, door=door, reason=reason.strip()[:_LONGEST_REASON])
+    await trail.note_reading(exchange, actor, message_id, door=door, reason=given)
     return content
 
 
@@ -157,12 +155,32 @@ async def refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[s
 
 
 async def refused_document(exchange: Exchange, actor: Client, refusal_id: UUID, *, door: str) -> bytes:
-    """Read a refused document itself; only the client that handed it in may, and the access is recorded."""
+    """Read a refused document itself as the client that handed it in, and the access is recorded."""
     row = await _refusal(exchange, actor, refusal_id)
     if row["client_id"] != actor.id:
-        raise Forbidden("An operator sees what was wrong with a refused document, and not the document itself.")
-    detail = {"refusal": str(refusal_id), "door": door}
-    line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, her_id=row["sender_her_id"], detail=detail)
+        raise Forbidden("Only the client that handed a refused document in reads it without saying why.")
+    return await _give_refused(exchange, actor, row, door=door)
+
+
+async def read_refused_for_operator(
+    exchange: Exchange, actor: Client, refusal_id: UUID, *, reason: str, door: str
+) -> bytes:
+    """Read a refused document as an operator, under the terms of `read_for_operator`."""
+    given = _required(actor, reason)
+    return await _give_refused(exchange, actor, await _refusal(exchange, actor, refusal_id), reason=given, door=door)
+
+
+def _required(actor: Client, reason: str) -> str:
+    """Give the reason as it is kept, of somebody who may read with one. Raises InvalidRequest when there is none."""
+    authorise(actor, Action.OPERATE)
+    if not reason.strip():
+        raise InvalidRequest("Say why the document is read; the reason is kept in the audit log.")
+    return reason.strip()[:_LONGEST_REASON]
+
+
+async def _give_refused(exchange: Exchange, actor: Client, row: dict[str, Any], **detail: str) -> bytes:
+    told = {"refusal": str(row["id"]), "role": actor.role.value, **detail}
+    line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, her_id=row["sender_her_id"], detail=told)
     async with exchange.database.write(Sight.of(actor)) as tx:
         await audit.write(tx, line)
     content: bytes = row["content"]
