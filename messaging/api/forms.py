@@ -8,10 +8,12 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from messaging.api.door import Bounded, exchange_of
 from messaging.api.security import credentials_of
+from messaging.flow import marks
 from messaging.flow.signed_in import Present
 from messaging.flow.ways import session
 from messaging.model.credentials import Credentials
@@ -49,3 +51,10 @@ async def signed_in_form(request: Request) -> tuple[Present, Form]:
     """
     exchange, form = exchange_of(request), await form_in(request)
     return await session.present(exchange, with_token(credentials_of(request, exchange), form)), form
+
+
+def token_field(request: Request) -> Markup:
+    """Write the field that a form on a page of somebody who has signed in must hold."""
+    exchange = exchange_of(request)
+    token = marks.form_token(exchange.pepper, credentials_of(request, exchange).session or "")
+    return Markup('<input type="hidden" name="{}" value="{}">').format(TOKEN, token)

@@ -8,18 +8,16 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from messaging.api.cookies import BROWSER, FORM, SESSION, is_private
 from messaging.api.forms import Form, form_in, signed_in_form, with_token
 from messaging.api.page import static, written
-from messaging.api.security import credentials_of
 from messaging.api.visit import LONGEST_PATH, PATH, Visit, Visited, own_path, passing
 from messaging.errors import InvalidRequest, Unauthenticated, Unavailable
 from messaging.flow import forgery, marks, signed_in
 from messaging.flow.authenticate import challenges
-from messaging.flow.exchange import Exchange
 from messaging.flow.sign_in import sign_in
 from messaging.model.clock import OSLO
 
@@ -126,11 +124,6 @@ async def _change(visit: Visit, present: signed_in.Present, form: Form) -> str:
 async def style() -> Response:
     """Give the page's style."""
     return static("sign-in.css", "text/css")
-
-
-def form_token(request: Request, exchange: Exchange) -> str:
-    """Give the token that a page puts into its forms, for whoever is signed in on it."""
-    return marks.form_token(exchange.pepper, credentials_of(request, exchange).session or "")
 
 
 def asking(visit: Visit, onward: str = "", told: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:

@@ -17,7 +17,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from messaging.api.door import client_of, exchange_of
-from messaging.api.validate_page import language_of
+from messaging.api.forms import token_field
+from messaging.api.page import language_of
 from messaging.console import times
 from messaging.model.lifecycle import State
 
@@ -79,7 +80,7 @@ def render(
             pages=PAGES,
             here=here,
             actor=client_of(request),
-            csrf_field=Markup(""),
+            csrf_field=token_field(request),
             now=now,
             ago=partial(_told, now=now, language=language),
             span=partial(times.span, language=language),

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from argon2 import PasswordHasher
-from doors import Api
 from lxml import html
 
+from doors import Api
 from messaging.flow import accounts
 from messaging.http import ASGITransport, AsyncClient, Response
 from messaging.model.access import Role

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 from browsers import ADMIN, PASSPHRASE, PEOPLE, Browser, browser, employ
-from doors import Api
 
 import fixtures
+from doors import Api
 from messaging.flow import accounts, inspect
 from messaging.model.access import Role
 from messaging.model.account import Account

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from browsers import HOME, PASSPHRASE, browser, employ
-from doors import Api
 from lxml import html
 from sqlalchemy import select
 
+from doors import Api
 from messaging.api.visit import own_path
 from messaging.http import Response
 from messaging.model.sight import EVERYTHING
