@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import Literal, NamedTuple, cast
-
-from lxml import etree
+from typing import Literal, NamedTuple
 
 from messaging.documents import names
 from messaging.documents.names import local, namespace_of, qualified
 from messaging.documents.reader import Element
-from messaging.documents.tree import attribute, child, first_of_each, text
+from messaging.documents.tree import Children, attribute, child, children_of, first, text
 from messaging.model.message import Address, Receiver, ReceiverRole
 
 _HER_ID = re.compile(r"[0-9]{1,10}")
@@ -30,13 +27,17 @@ class Ident(NamedTuple):
     type_name: str
 
 
+Kind = Literal["Inst", "HCProf", "Dept", "HCPerson"]
+"""What a level of an address is, by the name that HCP gives it."""
+
+
 class Level(NamedTuple):
-    """One level of an address; `kind` is the name that HCP gives it.
+    """One level of an address.
 
     `her_id` is None unless there is exactly one, a whole number from 1 to 2147483647.
     """
 
-    kind: Literal["Inst", "HCProf", "Dept", "HCPerson"]
+    kind: Kind
     name: str
     her_id: int | None
     element: Element
@@ -103,35 +104,43 @@ def _who_is_meant(services: list[Level], persons: list[Level]) -> Level | None:
     return known or next(iter(services + persons), None)
 
 
-def _her_id(element: Element, path: etree.XPath) -> int | None:
-    her_ids = {text(found) for found in cast("list[Element]", path(element))}
+def _her_id(ids: Iterable[Element]) -> int | None:
+    """Read the HER-id from the elements that may hold one."""
+    her_ids = {text(found) for found in ids}
     written = her_ids.pop() if len(her_ids) == 1 else ""
     number = int(written) if _HER_ID.fullmatch(written) else 0
     return number if 0 < number <= _LARGEST_HER_ID else None
 
 
-# Organisation in MsgHead
+def _is_her(kind: Element | None) -> bool:
+    return kind is not None and (kind.get(names.V) or "").strip(" \t\r\n") == names.HER
 
-_MSGHEAD_HER_IDS = etree.XPath(
-    f"head:Ident[normalize-space(head:TypeId/@V) = '{names.HER}']/head:Id", namespaces={"head": names.MSGHEAD}
-)
+
+# Organisation in MsgHead
 
 
 def _of_organisation(organisation: Element) -> WrittenAddress:
-    services = [_service(inner, "Dept") for inner in organisation.iterchildren(names.ORGANISATION)]
-    persons = [_professional(inner) for inner in organisation.iterchildren(names.HEALTHCARE_PROFESSIONAL)]
-    outer = _service(organisation, "Inst")
-    return WrittenAddress(outer, _who_is_meant(services, persons), child(organisation, names.ADDRESS))
+    parts = children_of(organisation)
+    services = [_service(inner, "Dept", children_of(inner)) for inner in parts.get(names.ORGANISATION, ())]
+    persons = [_professional(inner) for inner in parts.get(names.HEALTHCARE_PROFESSIONAL, ())]
+    outer = _service(organisation, "Inst", parts)
+    return WrittenAddress(outer, _who_is_meant(services, persons), first(parts, names.ADDRESS))
 
 
-def _service(organisation: Element, kind: Literal["Inst", "Dept"]) -> Level:
-    name = text(child(organisation, names.ORGANISATION_NAME))
-    return Level(kind, name, _her_id(organisation, _MSGHEAD_HER_IDS), organisation)
+def _service(organisation: Element, kind: Kind, parts: Children) -> Level:
+    return Level(kind, text(first(parts, names.ORGANISATION_NAME)), _her_id(_msghead_her_ids(parts)), organisation)
 
 
 def _professional(person: Element) -> Level:
-    parts = (text(child(person, tag)) for tag in (names.GIVEN_NAME, names.MIDDLE_NAME, names.FAMILY_NAME))
-    return Level("HCPerson", " ".join(part for part in parts if part), _her_id(person, _MSGHEAD_HER_IDS), person)
+    parts = children_of(person)
+    name = (text(first(parts, tag)) for tag in (names.GIVEN_NAME, names.MIDDLE_NAME, names.FAMILY_NAME))
+    return Level("HCPerson", " ".join(filter(None, name)), _her_id(_msghead_her_ids(parts)), person)
+
+
+def _msghead_her_ids(parts: Children) -> Iterator[Element]:
+    for ident in map(children_of, parts.get(names.IDENT, ())):
+        if _is_her(first(ident, names.TYPE_ID)):
+            yield from ident.get(names.ID, ())
 
 
 def _msghead_idents(element: Element) -> Iterator[Ident]:
@@ -142,36 +151,32 @@ def _msghead_idents(element: Element) -> Iterator[Ident]:
 # HCP in AppRec and Message
 
 
-@cache
-def _hcp_her_ids(namespace: str) -> etree.XPath:
-    """Find the HER-ids of an Inst, Dept or person, in one of the namespaces whose roots are known."""
-    return etree.XPath(
-        f"hcp:Id[normalize-space(../hcp:TypeId/@V) = '{names.HER}']"
-        f" | hcp:AdditionalId[normalize-space(hcp:Type/@V) = '{names.HER}']/hcp:Id",
-        namespaces={"hcp": namespace},
-    )
-
-
 def _of_hcp(hcp: Element) -> WrittenAddress | None:
     namespace = namespace_of(str(hcp.tag))
-    parts = first_of_each(hcp)
-    postal = parts.get(qualified(namespace, "Address"))
-    institution = parts.get(qualified(namespace, "Inst"))
+    parts = children_of(hcp)
+    postal = first(parts, qualified(namespace, "Address"))
+    institution = first(parts, qualified(namespace, "Inst"))
     if institution is not None:
-        services = [_hcp_level(inner, "Dept") for inner in institution.iterchildren(qualified(namespace, "Dept"))]
-        persons = [
-            _hcp_level(inner, "HCPerson") for inner in institution.iterchildren(qualified(namespace, "HCPerson"))
-        ]
+        inside = children_of(institution)
+        services = [_hcp_level(inner, "Dept") for inner in inside.get(qualified(namespace, "Dept"), ())]
+        persons = [_hcp_level(inner, "HCPerson") for inner in inside.get(qualified(namespace, "HCPerson"), ())]
         return WrittenAddress(_hcp_level(institution, "Inst"), _who_is_meant(services, persons), postal)
-    professional = parts.get(qualified(namespace, "HCProf"))
+    professional = first(parts, qualified(namespace, "HCProf"))
     return None if professional is None else WrittenAddress(_hcp_level(professional, "HCProf"), None, postal)
 
 
-def _hcp_level(element: Element, kind: Literal["Inst", "HCProf", "Dept", "HCPerson"]) -> Level:
-    namespace = namespace_of(str(element.tag))
-    return Level(
-        kind, text(child(element, qualified(namespace, "Name"))), _her_id(element, _hcp_her_ids(namespace)), element
-    )
+def _hcp_level(element: Element, kind: Kind) -> Level:
+    namespace, parts = namespace_of(str(element.tag)), children_of(element)
+    name = text(first(parts, qualified(namespace, "Name")))
+    return Level(kind, name, _her_id(_hcp_her_ids(parts, namespace)), element)
+
+
+def _hcp_her_ids(parts: Children, namespace: str) -> Iterator[Element]:
+    if _is_her(first(parts, qualified(namespace, "TypeId"))):
+        yield from parts.get(qualified(namespace, "Id"), ())
+    for more in map(children_of, parts.get(qualified(namespace, "AdditionalId"), ())):
+        if _is_her(first(more, qualified(namespace, "Type"))):
+            yield from more.get(qualified(namespace, "Id"), ())
 
 
 def _hcp_idents(element: Element) -> Iterator[Ident]:

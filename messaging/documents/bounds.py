@@ -85,7 +85,7 @@ class Bounds:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._too_deep: Find = etree.XPath(f"boolean({'/*' * (limits.depth + 1)})")
-        self._crowded: Find = etree.XPath(f"//@*[{limits.attributes + 1}]/..")
+        self._crowded: Find = etree.XPath(f"descendant-or-self::*/@*[{limits.attributes + 1}]/..")
         long = f"string-length(name()) > {limits.name_characters}"
         self._long_named: Find = etree.XPath(f"(//*[{long}] | //@*[{long}]/..)[1]")
         self._long_name = re.compile(rb"<[^\s<>/]{%d}" % (min(limits.name_characters, 4_000_000_000) + 1))
@@ -95,11 +95,11 @@ class Bounds:
         limits = self._limits
         if len(content) > limits.document_bytes:
             return self._over("document_bytes")
-        if content.count(b"<!--") + content.count(b"<?", _PAST_DECLARATION) > limits.remarks:
+        if _remarks_exceed(content, limits.remarks):
             return self._over("remarks")
-        if content.count(b"<") > 2 * (limits.elements + limits.remarks + 1):
+        if _exceeds(content, b"<", 2 * (limits.elements + limits.remarks + 1)):
             return self._over("elements")
-        if content.count(b"=") > limits.attributes_in_all and self._attributes_exceed(content):
+        if _exceeds(content, b"=", limits.attributes_in_all) and self._attributes_exceed(content):
             return self._over("attributes_in_all")
         return None
 
@@ -108,14 +108,14 @@ class Bounds:
         limits = self._limits
         if self._too_deep(root):
             return self._over("depth")
-        if content.count(b"<") > limits.elements and _count(root) > limits.elements:
+        if _exceeds(content, b"<", limits.elements) and _count(root) > limits.elements:
             return self._over("elements")
         if crowded := self._crowded(root):
             return self._over("attributes", crowded[0])
         return self._excess_of_declarations_or_names(root, content, large=large) or self._excess_of_text(root, content)
 
     def _excess_of_declarations_or_names(self, root: Element, content: bytes, *, large: bool) -> Excess | None:
-        if content.count(b"xmlns") > self._limits.declarations:
+        if _exceeds(content, b"x", self._limits.declarations) and content.count(b"xmlns") > self._limits.declarations:
             element = self._declares_too_many(root)
             if element is not None:
                 return self._over("declarations", element)
@@ -164,6 +164,17 @@ class Bounds:
             if any(len(text) > most for text in texts if text):
                 return element
         return None
+
+
+def _exceeds(content: bytes, byte: bytes, most: int) -> bool:
+    """Tell whether a byte stands more than so many times; to count one byte costs a tenth of counting a word."""
+    return len(content) > most and content.count(byte) > most
+
+
+def _remarks_exceed(content: bytes, most: int) -> bool:
+    if content.count(b"!") + content.count(b"?") <= most:
+        return False
+    return content.count(b"<!--") + content.count(b"<?", _PAST_DECLARATION) > most
 
 
 @lru_cache(maxsize=16)

@@ -26,8 +26,7 @@ class Document:
     """A message that could be read: its root, its envelope, its kind if it has one, and the words to use about it.
 
     `codes` are the code lists that hold, and `surveyor` walks over it once for all rules; `now` is the time of
-    judgement, None where time does not count; `declares_encoding` tells whether it says which encoding it is in, and
-    `has_remarks` whether there may be comments or processing instructions in it.
+    judgement, None where time does not count; `declares_encoding` tells whether it says which encoding it is in.
     """
 
     root: Element
@@ -39,7 +38,6 @@ class Document:
     now: datetime | None = None
     limits: Limits = field(default_factory=Limits)
     declares_encoding: bool = True
-    has_remarks: bool = True
 
     @property
     def in_msghead(self) -> bool:
@@ -64,7 +62,7 @@ class Document:
     @cached_property
     def found(self) -> Found:
         """What a walk over the whole document found for the rules to look at."""
-        return self.surveyor.walk(self.root, remarks=self.has_remarks)
+        return self.surveyor.walk(self.root)
 
     @cached_property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -75,7 +73,7 @@ class Document:
     def is_copied(self) -> bool:
         """Whether the message names receivers beside the primary one."""
         copies = self.layout.copies
-        return bool(copies) and next(self.root.iter(qualified(self._namespace, copies[-2])), None) is not None
+        return bool(copies) and self.find(*copies[:-1]) is not None
 
     @cached_property
     def _namespace(self) -> str:

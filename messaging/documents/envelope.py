@@ -12,8 +12,10 @@ from messaging.documents.apprec_root import apprec_envelope
 from messaging.documents.catalogue import MessageKind
 from messaging.documents.message_roots import message_envelope, message_receivers
 from messaging.documents.msghead import msghead_envelope, msghead_receivers
+from messaging.documents.names import MSG_INFO
 from messaging.documents.reader import Element
 from messaging.documents.roots import APPREC, MSGHEAD, layout_of
+from messaging.documents.tree import child
 from messaging.model.message import Envelope
 
 
@@ -35,4 +37,4 @@ def receivers_of(root: Element) -> Iterator[NamedReceiver]:
     layout = layout_of(str(root.tag))
     if layout is None or layout is APPREC:
         return iter(())
-    return msghead_receivers(root) if layout is MSGHEAD else message_receivers(root, layout)
+    return msghead_receivers(child(root, MSG_INFO)) if layout is MSGHEAD else message_receivers(root, layout)

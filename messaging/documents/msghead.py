@@ -8,7 +8,7 @@ from messaging.documents import names
 from messaging.documents.addresses import NamedReceiver, address_of, each_once, written_address
 from messaging.documents.catalogue import MessageKind
 from messaging.documents.reader import Element
-from messaging.documents.tree import attribute, child, elements, first_of_each, text
+from messaging.documents.tree import attribute, child, child_named, elements, first_of_each, text
 from messaging.model.message import DispatchStatus, Envelope, Receiver, ReceiverRole
 
 _ROLES = {role.value: role for role in ReceiverRole}
@@ -29,8 +29,8 @@ def msghead_envelope(root: Element, kind: MessageKind | None) -> Envelope:
         msg_id=msg_id,
         gen_date=text(parts.get(names.GEN_DATE)),
         sender=address_of(child(parts.get(names.SENDER), names.ORGANISATION)),
-        receivers=each_once(msghead_receivers(root)),
-        status=_dispatch_status(payload),
+        receivers=each_once(msghead_receivers(info)),
+        status=DispatchStatus.of_code(attribute(dispatch_status(payload), names.V)),
         conversation_id=conversation,
         parent_id=text(child(reference, names.REF_TO_PARENT)) or None,
         processing_status=attribute(parts.get(names.PROCESSING_STATUS), names.V) or "P",
@@ -44,12 +44,11 @@ def payloads(root: Element) -> Iterator[Element]:
     return iter(()) if content is None else elements(content)
 
 
-def msghead_receivers(root: Element) -> Iterator[NamedReceiver]:
+def msghead_receivers(info: Element | None) -> Iterator[NamedReceiver]:
     """Go through the receivers that MsgInfo names as organisations.
 
     A copy to the patient, or to a person without an organisation, is not the exchange's to deliver and is left out.
     """
-    info = child(root, names.MSG_INFO)
     if info is None:
         return
     for element in info.iterchildren(names.RECEIVER, names.OTHER_RECEIVER):
@@ -61,10 +60,9 @@ def msghead_receivers(root: Element) -> Iterator[NamedReceiver]:
             yield written, Receiver(written.address, role)
 
 
-def _dispatch_status(payload: Element | None) -> DispatchStatus | None:
-    """Read Forsendelsesstatus (PLO; 2.0 keeps it one level further down) or ServType (Henvisning 2.0), list 7309."""
-    common = child(payload, names.FELLES_ADMINISTRATIVE_OPPLYSNINGER)
-    status = child(payload if common is None else common, names.INFORMASJON_OM_FORSENDELSEN, names.FORSENDELSESSTATUS)
-    if status is None:
-        status = child(payload, names.SERV_TYPE)
-    return DispatchStatus.of_code(attribute(status, names.V))
+def dispatch_status(payload: Element | None) -> Element | None:
+    """Find Forsendelsesstatus (PLO; 2.0 keeps it one level further down) or ServType (the others), list 7309."""
+    common = child_named(payload, names.FELLES_ADMINISTRATIVE_OPPLYSNINGER)
+    within = payload if common is None else common
+    status = child_named(within, names.INFORMASJON_OM_FORSENDELSEN, names.FORSENDELSESSTATUS)
+    return child_named(payload, names.SERV_TYPE) if status is None else status

@@ -64,10 +64,10 @@ CONTENT = qualified(MSGHEAD, "Content")
 BASE64_CONTAINER = "{http://www.kith.no/xmlstds/base64container}Base64Container"
 
 # The same element has another namespace in each version of the payload's standard.
-FELLES_ADMINISTRATIVE_OPPLYSNINGER = "{*}FellesAdministrativeOpplysninger"
-INFORMASJON_OM_FORSENDELSEN = "{*}InformasjonOmForsendelsen"
-FORSENDELSESSTATUS = "{*}Forsendelsesstatus"
-SERV_TYPE = "{*}ServType"
+FELLES_ADMINISTRATIVE_OPPLYSNINGER = "FellesAdministrativeOpplysninger"
+INFORMASJON_OM_FORSENDELSEN = "InformasjonOmForsendelsen"
+FORSENDELSESSTATUS = "Forsendelsesstatus"
+SERV_TYPE = "ServType"
 
 # Attributes of the coded values (CS and CV) carry no namespace.
 V = "V"

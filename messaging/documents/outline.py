@@ -16,7 +16,7 @@ from messaging.documents.names import DN, OT, S, U, V, local
 from messaging.documents.reader import Element
 from messaging.documents.rich import Grid, Words, blocks_of
 from messaging.documents.structure import Kind, Place, Structure
-from messaging.documents.tree import attribute, child, elements, text
+from messaging.documents.tree import attribute, child_named, elements, text
 
 MOST_CHARACTERS = 400_000
 """So much of a document is written out; what lies behind is left out, and the outline says so."""
@@ -200,7 +200,7 @@ class _Walk:
             return self.labels.attachment
         plain = self.labels.of(element)
         named = self.labels.heading(element)
-        head = None if named is None else child(element, f"{{*}}{named}")
+        head = None if named is None else child_named(element, named)
         if head is None:
             return plain
         heading = self._value(_Spot(head, place and place.inside(str(head.tag)), ""))
@@ -346,9 +346,9 @@ def _is_attachment(element: Element) -> bool:
 
 
 def _is_file(reference: Element) -> bool:
-    content = child(reference, "{*}Content")
+    content = child_named(reference, "Content")
     held = [] if content is None else [local(str(inner.tag)) for inner in elements(content)]
-    return set(held) == {_BASE64} or (not held and child(reference, "{*}FileReference") is not None)
+    return set(held) == {_BASE64} or (not held and child_named(reference, "FileReference") is not None)
 
 
 def _is_filled(element: Element) -> bool:

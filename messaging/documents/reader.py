@@ -28,8 +28,6 @@ _LIBXML2_LIMIT = 10_000_000
 _LARGE = 65_536
 """What is shorter cannot cost much whatever it holds; from this size a document is counted first, and parsed apart."""
 
-_PAST_DECLARATION = 5
-"""Bytes from the start within which `<?` opens the XML declaration."""
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = b"[ \\t\\r\\n]"
 _DECLARATION = re.compile(
@@ -51,8 +49,6 @@ class Tree:
     root: Element
     encoding: str
     declares_encoding: bool = True
-    has_remarks: bool = True
-    """Whether there may be comments or processing instructions in it."""
 
 
 class _NothingOutside(etree.Resolver):
@@ -86,12 +82,7 @@ def read(content: bytes, limits: Limits = DEFAULT) -> Tree | Fault:
     return (
         _doctype_fault(root)
         or _told(bounds.excess_in_tree(root, content, large=large))
-        or Tree(
-            root,
-            encoding,
-            declares_encoding=_declares_encoding(content),
-            has_remarks=b"<!--" in content or content.find(b"<?", _PAST_DECLARATION) > 0,
-        )
+        or Tree(root, encoding, declares_encoding=_declares_encoding(content))
     )
 
 
@@ -115,7 +106,7 @@ def _fault(text: str, *, line: int | None = None, column: int | None = None) -> 
 
 def _encoding(content: bytes, limits: Limits) -> str | Fault:
     """Tell the encoding: UTF-8 or declared ISO-8859-1, the two that the national standards allow."""
-    if not content.strip():
+    if not content or content.isspace():
         return _fault("The document is empty.")
     if content.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00")):
         return _fault("The document is not in UTF-8 or ISO-8859-1; send it in one of these.", line=1)

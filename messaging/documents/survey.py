@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from lxml import etree
+
 from messaging.documents.codelists import CodeList, CodeLists
 from messaging.documents.names import BASE64_CONTAINER, DN, S, V, local, namespace_of
 from messaging.documents.reader import Element
@@ -80,9 +82,10 @@ class Surveyor:
         self._names_list = {tag for _, tag in vocabulary.with_list}
         self._looks: dict[str, _Look] = {}
 
-    def walk(self, root: Element, *, remarks: bool = True) -> Found:
-        """Go over a whole document once; `remarks` tells whether there may be comments in it."""
+    def walk(self, root: Element) -> Found:
+        """Go over a whole document once."""
         found, looks = Found(), self._looks
+        remarks = next(root.iter(etree.Comment, etree.ProcessingInstruction), None) is not None
         for element in root.iter("{*}*"):
             code = element.get(V)
             if code is None:
@@ -107,8 +110,8 @@ class Surveyor:
             return False
         named = self._codes.by_oid.get(oid) if oid else None
         if named is None:
-            return all(any(code in one.codes for one in lists) for lists in look.taken)
-        return code in named.codes and all(named in lists for lists in look.taken)
+            return not look.taken or all(any(code in one.codes for one in lists) for lists in look.taken)
+        return code in named.codes and (not look.taken or all(named in lists for lists in look.taken))
 
     def _look(self, tag: str) -> _Look:
         """Learn how to look at a name; only the schemas' own names are kept."""

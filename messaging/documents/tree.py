@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from lxml.etree import _Element as Element
@@ -16,7 +16,21 @@ def child(element: Element | None, *path: str) -> Element | None:
     for tag in path:
         if element is None:
             return None
-        element = next(element.iterchildren(tag), None)
+        for inner in element:  # comparing tags costs half of what an iterator of lxml does, which parses its tag anew
+            if inner.tag == tag:
+                element = inner
+                break
+        else:
+            return None
+    return element
+
+
+def child_named(element: Element | None, *path: str) -> Element | None:
+    """Go down a path of local names in any namespace, always to the first of each; None as soon as one is missing."""
+    for name in path:
+        if element is None:
+            return None
+        element = next(element.iterchildren(f"{{*}}{name}"), None)
     return element
 
 
@@ -25,8 +39,26 @@ def first_of_each(element: Element | None) -> dict[str, Element]:
     found: dict[str, Element] = {}
     if element is not None:
         for inner in elements(element):
-            found.setdefault(str(inner.tag), inner)
+            found.setdefault(inner.tag, inner)
     return found
+
+
+Children = Mapping[str, Sequence[Element]]
+"""An element's children by their qualified names."""
+
+
+def children_of(element: Element) -> Children:
+    """Find all children by their names, in one go."""
+    found: dict[str, list[Element]] = {}
+    for inner in element:  # a comment's tag is no text, and nobody asks for it
+        found.setdefault(inner.tag, []).append(inner)
+    return found
+
+
+def first(children: Children, tag: str) -> Element | None:
+    """Pick the first child of a name; None when there is none."""
+    found = children.get(tag)
+    return found[0] if found else None
 
 
 def text(element: Element | None) -> str:

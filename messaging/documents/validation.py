@@ -130,7 +130,6 @@ class Validator:
             now=now,
             limits=self._limits,
             declares_encoding=tree.declares_encoding,
-            has_remarks=tree.has_remarks,
         )
         return faults_of(document, self._policy)
 

@@ -59,7 +59,7 @@ def faults_of(document: Document, policy: RulePolicy) -> tuple[Fault, ...]:
         if policy.lines:
             severity = policy.severity(rule.name, severity, document.envelope.type, receivers)
         if severity is not Severity.OFF:
-            found += rule.faults(document, severity)
+            found += [rule.fault(document, finding, severity) for finding in rule.check(document)]
     return tuple(found)
 
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from messaging.documents import names
 from messaging.documents.document import Document
+from messaging.documents.msghead import dispatch_status
 from messaging.documents.reader import Element
 from messaging.documents.rules.declaration import Finding, Words, rule
-from messaging.documents.tree import attribute, child
+from messaging.documents.tree import attribute
 from messaging.model.faults import FaultCode
 from messaging.model.rules import RuleName, Severity
 
@@ -96,16 +97,10 @@ def status_may_be_used(document: Document) -> Iterator[Finding]:
     kind, status = document.kind, document.envelope.status
     if kind is None or not kind.statuses or (status is not None and status.value in kind.statuses):
         return
-    place = _status(document.content)
+    place = dispatch_status(document.content)
     if place is not None and attribute(place, names.V):
         codes = list(kind.statuses)
         yield Finding(place, {"allowed": Words(_any_of(codes, "or"), _any_of(codes, "eller"))})
-
-
-def _status(content: Element | None) -> Element | None:
-    common = child(content, names.FELLES_ADMINISTRATIVE_OPPLYSNINGER)
-    place = child(content if common is None else common, names.INFORMASJON_OM_FORSENDELSEN, names.FORSENDELSESSTATUS)
-    return child(content, names.SERV_TYPE) if place is None else place
 
 
 def _any_of(codes: list[str], word: str) -> str:

@@ -58,11 +58,8 @@ class Rule:
     text: Words
     check: Check
 
-    def faults(self, document: Document, severity: Severity) -> list[Fault]:
-        """Hold a document against the rule, and tell what it breaks as severely as is asked."""
-        return [self._fault(document, finding, severity) for finding in self.check(document)]
-
-    def _fault(self, document: Document, finding: Finding, severity: Severity) -> Fault:
+    def fault(self, document: Document, finding: Finding, severity: Severity) -> Fault:
+        """Tell what a document breaks as severely as is asked."""
         return Fault(
             self.code if severity is Severity.REJECT else self.name,
             self._told(finding, Language.ENGLISH),

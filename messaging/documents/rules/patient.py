@@ -9,13 +9,14 @@ from messaging.documents.document import Document
 from messaging.documents.names import local, namespace_of, qualified
 from messaging.documents.reader import Element
 from messaging.documents.rules.declaration import Finding, rule
-from messaging.documents.tree import attribute, child, elements, text
+from messaging.documents.tree import attribute, child, child_named, elements, text
 from messaging.model.faults import FaultCode
 from messaging.model.rules import RuleName, Severity
 
 _NUMBERS = frozenset({"FNR", "DNR", "FHN"})
 """The identifiers that, with a name, are enough; an H-number means something only where it was given."""
-_NAMES = ("FamilyName", "GivenName", "Name")
+_NAMES = frozenset({"FamilyName", "GivenName", "Name"})
+_TELLING = _NAMES | {"DateOfBirth", "Sex", "OffId", "TypeOffId"}
 _ABOUT_A_MESSAGE = frozenset({"DIALOG_AVVIK"})
 """Types that are about a message that was received, and not about a patient."""
 _REFERRALS = frozenset({"H", "HENVISNING", "HENVISNING_NYTILSTAND", "HENVISNING_VIDERE"})
@@ -61,9 +62,13 @@ def _unidentified(document: Document) -> bool:
     patient = document.find(*document.layout.patient)
     if patient is None:
         return True
-    said = {local(str(part.tag)): part for part in elements(patient) if text(part) or (part.get(names.V) or "").strip()}
+    said = {
+        name: part
+        for part in elements(patient)
+        if (name := local(str(part.tag))) in _TELLING and (text(part) or attribute(part, names.V))
+    }
     is_known = ("DateOfBirth" in said and "Sex" in said) or _has_number(patient, said)
-    return not (is_known and any(name in said for name in _NAMES))
+    return not is_known or said.keys().isdisjoint(_NAMES)
 
 
 def _has_number(patient: Element, said: Mapping[str, Element]) -> bool:
@@ -83,4 +88,4 @@ def _has_number(patient: Element, said: Mapping[str, Element]) -> bool:
 def _is_emergency(document: Document) -> bool:
     if document.envelope.type not in _REFERRALS:
         return False
-    return attribute(child(document.content, "{*}ReqServ", "{*}Priority"), names.V) == _EMERGENCY
+    return attribute(child_named(document.content, "ReqServ", "Priority"), names.V) == _EMERGENCY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import mul
 
 from messaging.documents.document import Document
 from messaging.documents.reader import Element
@@ -55,8 +56,8 @@ def is_valid(kind: str, number: str) -> bool:
     """Tell whether a number is one of its kind (FNR, DNR, HNR, FHN): 11 digits, date, check digits."""
     if not _FORM.fullmatch(number):
         return False
-    digits = [int(digit) for digit in number]
-    if any(sum(a * b for a, b in zip(digits, weights, strict=True)) % 11 for weights in _WEIGHTS):
+    digits = [*map(int, number)]
+    if any(sum(map(mul, digits, weights)) % 11 for weights in _WEIGHTS):
         return False
     if kind == "FHN":
         return number[0] in "89"
