@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,18 @@ from messaging.errors import ConfigurationError, Unavailable
 from messaging.flow import work
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.exchange import Exchange
+from messaging.keys import Vault
 from messaging.logs import logger_of
+from messaging.master_keys import master_keys
 from messaging.model.clock import Clock, system_clock
 from messaging.model.log import LogEvent
-from messaging.model.sight import NOTHING
+from messaging.model.sight import EVERYTHING, NOTHING
+from messaging.private_files import make_private, read_secret
 from messaging.reach import Reach
 from messaging.registry import Registry, require_known
 from messaging.settings import AnchorSetting, FileAnchorSetting, HttpAnchorSetting, Settings, SyslogAnchorSetting
 from messaging.signing import SigningKey
-from messaging.store import migrate, parties
+from messaging.store import encryption_keys, migrate, parties
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
 from messaging.store.keys import KeyUses
@@ -36,8 +38,6 @@ if TYPE_CHECKING:  # only `create_app` needs it, and the terminal's commands sta
     from fastapi import FastAPI
 
 logger = logger_of(__name__)
-
-_SECRET_BYTES = 32
 
 
 @asynccontextmanager
@@ -59,6 +59,7 @@ async def open_exchange(
         async with _owning(settings) as owner:
             await migrate.require_current(database, owner=owner)
         await database.continue_positions()
+        vault = await open_vault(settings, database, at=clock())
         async with database.read(NOTHING) as tx:
             named = {party.route for party in await parties.every(tx) if party.route}
         require_known(named, settings.adapters)
@@ -80,6 +81,7 @@ async def open_exchange(
                     pepper=read_pepper(settings.key_file),
                     key_uses=KeyUses(),
                     used_proofs=UsedProofs(database),
+                    vault=vault,
                     terms=settings.terms(),
                     data_folder=database.data_folder,
                     audit_key=read_audit_key(settings.audit_key()),
@@ -116,6 +118,19 @@ async def bring_up_to_date(settings: Settings) -> None:
         await database.close()
 
 
+async def open_vault(settings: Settings, database: Database, *, at: datetime) -> Vault:
+    """Open the database's keys with the master keys that the settings name; at the first start both are made.
+
+    Raises ConfigurationError that names the master key that is lacking.
+    """
+    async with database.read(NOTHING) as tx:
+        is_new = not await encryption_keys.every(tx)
+    vault = Vault(master_keys(settings.encryption(), make=is_new))
+    async with database.write(EVERYTHING) as tx:
+        await encryption_keys.begin(tx, vault, at=at)
+    return vault
+
+
 def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:
     """Make the judge of documents that the settings ask for. Raises ConfigurationError for what cannot be used."""
     require_safe_parser()
@@ -129,50 +144,14 @@ def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:
     )
 
 
-def make_private(file: Path) -> None:
-    """Make sure that an SQLite file is there and readable to us alone: it holds patients' documents."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"database_url: {file} cannot be written: {error.strerror}.") from error
-
-
 def read_pepper(path: Path) -> bytes:
     """Read the secret that keys the hashes of API keys; make it when there is none."""
-    return _read_secret(path, "key_file", "give every client a new key")
+    return read_secret(path, "key_file", "give every client a new key")
 
 
 def read_audit_key(path: Path) -> SigningKey:
     """Read the key that signs the seals of the audit log; make it when there is none."""
-    return SigningKey(_read_secret(path, "audit_key_file", "go on with a new one, which the audit log will tell"))
-
-
-def _read_secret(path: Path, setting: str, otherwise: str) -> bytes:
-    """Read a file of 32 secret bytes; make it, readable to us alone, when there is none.
-
-    Raises ConfigurationError when others can read it, or when it is no such secret.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if path.stat().st_mode & 0o077:
-            raise ConfigurationError(f"{setting} {path.name} can be read by others; set its mode to 0600.") from None
-        kept = path.read_bytes()
-        if len(kept) != _SECRET_BYTES:
-            raise ConfigurationError(
-                f"{setting} {path.name} is not a key of {_SECRET_BYTES} bytes; put the right file back, or remove it "
-                f"and {otherwise}."
-            ) from None
-        return kept
-    except OSError as error:
-        raise ConfigurationError(f"{setting} {path} cannot be written: {error.strerror}.") from error
-    with os.fdopen(descriptor, "wb") as file:
-        made = secrets.token_bytes(_SECRET_BYTES)
-        file.write(made)
-        file.flush()
-        os.fsync(file.fileno())
-    return made
+    return SigningKey(read_secret(path, "audit_key_file", "go on with a new one, which the audit log will tell"))
 
 
 async def _anchor(setting: AnchorSetting, reach: Reach) -> Anchor:

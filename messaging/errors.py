@@ -5,7 +5,8 @@ SamhandlingError
 ├── Unavailable               the exchange cannot keep its promise just now: 503, the caller repeats safely
 │   ├── DatabaseUnavailable   the database does not answer, or its answer was lost
 │   │   └── TransactionConflict   two transactions stood in each other's way, and this one was undone
-│   └── StorageFull           the disk's reserve is reached
+│   ├── StorageFull           the disk's reserve is reached
+│   └── DocumentDamaged       what is kept of a document is not what was written
 └── CallerError               the caller asked for something it may not have
     ├── InvalidRequest        the request's own form is wrong
     ├── Unauthenticated       nobody we know
@@ -52,6 +53,13 @@ class TransactionConflict(DatabaseUnavailable):
 
 class StorageFull(Unavailable):
     """The disk's reserve is reached; nothing more is taken in until there is room."""
+
+
+class DocumentDamaged(Unavailable):
+    """What is kept of a document is not what was written; it is never given out, and a restore may bring it back."""
+
+    def __init__(self, message: str, *, retry_after: int = 3600) -> None:
+        super().__init__(message, retry_after=retry_after)
 
 
 class CallerError(SamhandlingError):

@@ -81,6 +81,39 @@ class SyslogAnchorSetting(BaseModel):
 AnchorSetting = Annotated[FileAnchorSetting | HttpAnchorSetting | SyslogAnchorSetting, Field(discriminator="kind")]
 
 
+class FileKeySetting(BaseModel):
+    """A master key in the file `path`: 32 bytes, readable to us alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["file"]
+    path: Path
+
+
+class EnvironmentKeySetting(BaseModel):
+    """A master key in the environment's `variable`: 32 bytes in Base64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["environment"]
+    variable: str = Field(min_length=1)
+
+
+class TokenKeySetting(BaseModel):
+    """A master key in a PKCS#11 token, which it never leaves: the library `module`, the labels of `token` and `key`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["pkcs11"]
+    module: Path
+    token: str
+    key: str
+    pin_variable: str = Field(min_length=1)
+
+
+KeySetting = Annotated[FileKeySetting | EnvironmentKeySetting | TokenKeySetting, Field(discriminator="kind")]
+
+
 class Settings(BaseSettings):
     """The operator's settings; a name we do not know, or a value we cannot use, stops the start."""
 
@@ -148,6 +181,13 @@ class Settings(BaseSettings):
     circuit_threshold: int = Field(5, ge=1, description="So many failures in a row park a route")
     circuit_pause_seconds: float = Field(
         30, gt=0, description="How long a parked route rests before one attempt tries it"
+    )
+    encryption_keys: tuple[KeySetting, ...] | None = Field(
+        None,
+        min_length=1,
+        description="The master keys of documents at rest, the one to use first and older ones after it: `kind` is "
+        "`file` (`path`), `environment` (`variable`) or `pkcs11` (`module`, `token`, `key`, `pin_variable`); when none "
+        "is named, the file NAME-master.key beside `key_file`; a file is made with mode 0600 at the first start",
     )
     audit_key_file: Path | None = Field(
         None,
@@ -257,6 +297,10 @@ class Settings(BaseSettings):
         if self.audit_anchors is None:
             return (FileAnchorSetting(kind="file", path=self._beside_key("audit.anchor")),)
         return self.audit_anchors
+
+    def encryption(self) -> tuple[KeySetting, ...]:
+        """Give the master keys of documents at rest; a file when none is named."""
+        return self.encryption_keys or (FileKeySetting(kind="file", path=self._beside_key("master.key")),)
 
     def _beside_key(self, name: str) -> Path:
         return self.key_file.with_name(f"{self.key_file.stem}-{name}")

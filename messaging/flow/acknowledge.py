@@ -10,6 +10,7 @@ from messaging.documents import write_apprec
 from messaging.errors import InvalidRequest, NotFound
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
+from messaging.flow.opening import document_of
 from messaging.flow.receive import APPREC_ON_APPREC, APPREC_SENDER_IS_NO_RECEIVER, Handed, Taken, receive
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.clock import OSLO
@@ -64,7 +65,7 @@ async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_i
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
         row = await messages.get(tx, message_id)
-        content = await messages.content(tx, message_id)
+    content = await document_of(exchange, Sight.of(actor), message_id)
     if row is None or content is None:
         raise NotFound("The message's document is no longer kept.")
     if messages.is_apprec(row):

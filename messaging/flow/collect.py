@@ -12,6 +12,7 @@ from messaging.errors import NotFound
 from messaging.flow import trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
+from messaging.flow.opening import document_of
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
@@ -51,7 +52,7 @@ async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door:
     async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
-        content = await messages.content(tx, message_id)
+    content = await document_of(exchange, Sight.of(actor), message_id)
     if content is None:
         raise NotFound("The message's document is no longer kept.")
     await trail.note_reading(exchange, actor, message_id, door=door, between=between)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+from messaging.keys import About, Vault
 from messaging.model.audit import AuditEvent
 from messaging.model.clock import instant_of
 from messaging.model.faults import Fault
@@ -20,7 +21,7 @@ from messaging.model.routes import MAILBOX, Routes
 from messaging.store.acceptance import Acceptance, Settlement
 from messaging.store.audit import Line
 from messaging.store.notifications import Notice
-from messaging.store.payloads import pack
+from messaging.store.payloads import MESSAGE, key_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,12 @@ class Intake:
         return self.envelope.sender.her_id or 0
 
 
-def decide(intake: Intake, routes: Routes, *, receipt_within: timedelta, collected_within: timedelta) -> Acceptance:
-    """Work out the message, its deliveries, who is told, and the audit lines."""
+def decide(
+    intake: Intake, routes: Routes, vault: Vault, *, receipt_within: timedelta, collected_within: timedelta
+) -> Acceptance:
+    """Work out the message, its encrypted document, its deliveries, who is told, and the audit lines."""
     message_id = uuid4()
-    form, packed = pack(intake.content)
+    sealed = vault.seal(intake.content, About(MESSAGE, message_id, intake.sender))
     receipt_due = (instant_of(intake.envelope.gen_date) or intake.at) + receipt_within
     collected_by = min(intake.at + collected_within, receipt_due)
     deliveries = tuple(
@@ -60,7 +63,8 @@ def decide(intake: Intake, routes: Routes, *, receipt_within: timedelta, collect
     receipt = intake.envelope.receipt
     return Acceptance(
         message=_message(intake, message_id),
-        payload={"message_id": message_id, "format": form, "content": packed},
+        payload={"message_id": message_id, "format": sealed.form, "content": sealed.content},
+        key=key_row(message_id, sealed),
         deliveries=deliveries,
         notices=tuple(_notices(intake, message_id, deliveries)),
         lines=tuple(_lines(intake, message_id, deliveries)),

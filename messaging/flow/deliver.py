@@ -6,10 +6,12 @@ Claim (committed) → adapter (no transaction open) → settle (committed). A wo
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
-from messaging.errors import CallerError, Unavailable
+from messaging.errors import CallerError, DocumentDamaged, Unavailable
 from messaging.flow.exchange import Exchange
+from messaging.flow.opening import document_of
 from messaging.flow.receive import Handed, receive
 from messaging.logs import logger_of
 from messaging.model.lifecycle import Event, State
@@ -26,6 +28,13 @@ logger = logger_of(__name__)
 
 _LOOK_ANYWAY = 5.0
 """Seconds between looks at an idle route: a retry comes due without anybody waking the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Damaged:
+    """The document cannot be opened, so there is nothing to hand over until it is restored and sent again."""
+
+    reason: str = "the document is damaged where it is kept"
 
 
 class RouteWorker:
@@ -75,7 +84,11 @@ class RouteWorker:
         exchange = self._exchange
         async with exchange.database.read(EVERYTHING) as tx:
             row = await messages.get(tx, held.message_id)
-            content = await messages.content(tx, held.message_id)
+        try:
+            content = await document_of(exchange, EVERYTHING, held.message_id)
+        except DocumentDamaged:
+            await self._settle(held, _Damaged())
+            return
         if row is None or content is None:
             await self._settle(held, Refused("the document is no longer kept"))
             return
@@ -109,7 +122,7 @@ class RouteWorker:
             logger.exception(LogEvent.ADAPTER_RAISED, adapter=self._route, delivery_id=parcel.delivery_id)
             return Deferred(f"the adapter failed with {type(error).__name__}")
 
-    async def _settle(self, held: Held, outcome: Outcome) -> None:
+    async def _settle(self, held: Held, outcome: Outcome | _Damaged) -> None:
         exchange = self._exchange
         now = exchange.clock()
         event, detail, due = self._verdict(held, outcome)
@@ -118,7 +131,9 @@ class RouteWorker:
             if event is Event.HANDED_OVER:
                 due_at = await deliveries.receipt_deadline(tx, held)
             held = await deliveries.as_it_stands(tx, held)
-            await deliveries.end_attempt(tx, held, at=now, outcome=type(outcome).__name__.lower(), detail=detail)
+            await deliveries.end_attempt(
+                tx, held, at=now, outcome=type(outcome).__name__.lower().lstrip("_"), detail=detail
+            )
             state = await deliveries.move(
                 tx,
                 held,
@@ -135,12 +150,14 @@ class RouteWorker:
             await notifications.write(tx, now, *notices)
         exchange.wakeups.wake(wakeups.mailbox(notice.her_id) for notice in notices)
 
-    def _verdict(self, held: Held, outcome: Outcome) -> tuple[Event, str, timedelta | None]:
+    def _verdict(self, held: Held, outcome: Outcome | _Damaged) -> tuple[Event, str, timedelta | None]:
         """Turn an outcome into the event it is, the words for the timeline, and when to look again."""
         retry = self._exchange.terms.retry
         match outcome:
             case Sent(detail=detail):
                 return (Event.HANDED_OVER if held.expects_receipt else Event.RECEIPT_HANDED_OVER), detail, None
+            case _Damaged(reason=reason):
+                return Event.GAVE_UP, reason, timedelta(0)
             case Refused(reason=reason):
                 return Event.REFUSED_BY_RECEIVER, reason, None
             case Deferred(reason=reason) if retry.gives_up(held.attempts - held.attempts_before_resend):

@@ -10,6 +10,7 @@ from pathlib import Path
 from messaging.documents import Explainer, Validator
 from messaging.flow.anchors import Anchor
 from messaging.flow.signed import Signatures
+from messaging.keys import Vault
 from messaging.model.clock import Clock
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
@@ -68,6 +69,8 @@ class Exchange:
     """The secret that keys the hashes of API keys."""
     key_uses: KeyUses
     used_proofs: UsedProofs
+    vault: Vault
+    """Encrypts documents, and opens them."""
     terms: Terms = field(default_factory=Terms)
     data_folder: Path | None = None
     audit_key: SigningKey | None = None

@@ -10,14 +10,16 @@ from uuid import UUID
 from messaging.errors import Forbidden, InvalidRequest, NotFound
 from messaging.flow import refuse, trail
 from messaging.flow.exchange import Exchange
+from messaging.flow.opening import document_of, opened
 from messaging.flow.receive import require_room
+from messaging.keys import Payload
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
 from messaging.model.sight import NOTHING, Sight
 from messaging.model.succession import Succession, among
 from messaging.spi import Parcel
-from messaging.store import audit, deliveries, messages, parties, succession
+from messaging.store import audit, deliveries, messages, parties, payloads, succession
 from messaging.store.messages import Search as Search  # noqa: PLC0414 - the doors ask for it here
 from messaging.store.session import ReadTx
 
@@ -128,8 +130,7 @@ async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID,
     Raises InvalidRequest without a reason, and NotFound where there is no document (any more).
     """
     given = _required(actor, reason)
-    async with exchange.database.read(Sight.of(actor)) as tx:
-        content = await messages.content(tx, message_id)
+    content = await document_of(exchange, Sight.of(actor), message_id)
     if content is None:
         raise NotFound("There is no such message, or its document is no longer kept.")
     await trail.note_reading(exchange, actor, message_id, door=door, reason=given)
@@ -149,17 +150,17 @@ async def refused(
 
 async def refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[str, Any]:
     """Read what was wrong with one refused document."""
-    row = await _refusal(exchange, actor, refusal_id)
+    row, _ = await _refusal(exchange, actor, refusal_id)
     await trail.note_search(exchange, actor, "one refused document", 1, door=OPERATIONS, refusal=refusal_id)
-    return {name: value for name, value in row.items() if name != "content"}
+    return row
 
 
 async def refused_document(exchange: Exchange, actor: Client, refusal_id: UUID, *, door: str) -> bytes:
     """Read a refused document itself as the client that handed it in, and the access is recorded."""
-    row = await _refusal(exchange, actor, refusal_id)
+    row, payload = await _refusal(exchange, actor, refusal_id)
     if row["client_id"] != actor.id:
         raise Forbidden("Only the client that handed a refused document in reads it without saying why.")
-    return await _give_refused(exchange, actor, row, door=door)
+    return await _give_refused(exchange, actor, row, payload, door=door)
 
 
 async def read_refused_for_operator(
@@ -167,7 +168,8 @@ async def read_refused_for_operator(
 ) -> bytes:
     """Read a refused document as an operator, under the terms of `read_for_operator`."""
     given = _required(actor, reason)
-    return await _give_refused(exchange, actor, await _refusal(exchange, actor, refusal_id), reason=given, door=door)
+    row, payload = await _refusal(exchange, actor, refusal_id)
+    return await _give_refused(exchange, actor, row, payload, reason=given, door=door)
 
 
 def _required(actor: Client, reason: str) -> str:
@@ -178,26 +180,29 @@ def _required(actor: Client, reason: str) -> str:
     return reason.strip()[:_LONGEST_REASON]
 
 
-async def _give_refused(exchange: Exchange, actor: Client, row: dict[str, Any], **detail: str) -> bytes:
+async def _give_refused(
+    exchange: Exchange, actor: Client, row: dict[str, Any], payload: Payload, **detail: str
+) -> bytes:
+    content = await opened(exchange, payload)
     told = {"refusal": str(row["id"]), "role": actor.role.value, **detail}
     line = audit.Line(exchange.clock(), AuditEvent.DOCUMENT_READ, actor.id, her_id=row["sender_her_id"], detail=told)
     async with exchange.database.write(Sight.of(actor)) as tx:
         await audit.write(tx, line)
-    content: bytes = row["content"]
     return content
 
 
 async def refused_receipts(exchange: Exchange, actor: Client, refusal_id: UUID) -> tuple[Parcel, ...]:
     """Write the negative AppRecs that say what was wrong with a refused document: one for each receiver of ours."""
-    return await refuse.offer(exchange, await _refusal(exchange, actor, refusal_id))
+    row, payload = await _refusal(exchange, actor, refusal_id)
+    return await refuse.offer(exchange, {**row, "content": await opened(exchange, payload)})
 
 
-async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[str, Any]:
+async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> tuple[dict[str, Any], Payload]:
     async with exchange.database.read(Sight.of(actor)) as tx:
-        row = await messages.refusal(tx, refusal_id)
-    if row is None or not (actor.oversees or row["client_id"] == actor.id):
+        found = await payloads.of_refusal(tx, refusal_id)
+    if found is None or not (actor.oversees or found[0]["client_id"] == actor.id):
         raise NotFound("There is no such refused document (any more), or it is not yours to see.")
-    return row
+    return found
 
 
 async def every_party(exchange: Exchange, actor: Client) -> list[Party]:

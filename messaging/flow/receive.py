@@ -190,6 +190,7 @@ async def _decide(exchange: Exchange, intake: Intake) -> Acceptance:
         decide,
         intake,
         exchange.routes,
+        exchange.vault,
         receipt_within=terms.receipt_within_by_type.get(intake.envelope.type, terms.receipt_within),
         collected_within=terms.collected_within,
     )

@@ -13,6 +13,8 @@ from messaging.errors import Refused
 from messaging.flow.decide import kept
 from messaging.flow.exchange import Exchange
 from messaging.flow.handed import Handed
+from messaging.flow.opening import refusal_of
+from messaging.keys import About
 from messaging.model.audit import AuditEvent
 from messaging.model.clock import OSLO
 from messaging.model.faults import TEXTS, Fault, FaultCode, Language
@@ -23,8 +25,7 @@ from messaging.model.receipt import Receipt, ReceiptError, ReceiptStatus
 from messaging.model.sight import EVERYTHING
 from messaging.spi import Parcel
 from messaging.store import audit, messages, notifications, wakeups
-from messaging.store.payloads import pack
-from messaging.store.session import ReadTx
+from messaging.store.payloads import REFUSAL, key_row
 
 _RECEIPTS = UUID("756dc9b4-f95f-4e9e-80a3-b9bdd06d514f")
 """What the ids of AppRecs to refused documents are derived from: the same document gets the same AppRec."""
@@ -41,8 +42,9 @@ async def refuse(
 ) -> Refused:
     """Keep a refused document in the transport log, and nowhere else; `told` are the parties that do not want it."""
     now, refusal_id = exchange.clock(), uuid4()
-    form, packed = await asyncio.to_thread(pack, handed.content)
     sender = envelope.sender.her_id if envelope else None
+    about = About(REFUSAL, refusal_id, sender or 0)
+    sealed = await asyncio.to_thread(exchange.vault.seal, handed.content, about)
     row = {
         "id": refusal_id,
         "received_at": now,
@@ -55,14 +57,14 @@ async def refuse(
         "digest": hashlib.sha256(handed.content).digest(),
         "size": len(handed.content),
         "faults": [kept(fault) for fault in faults],
-        "format": form,
-        "content": packed,
+        "format": sealed.form,
+        "content": sealed.content,
     }
     codes = sorted({fault.code.value for fault in faults})
     detail = {"refusal": str(refusal_id), "codes": codes, "faults": len(faults), "door": handed.door}
     line = audit.Line(now, AuditEvent.DOCUMENT_REFUSED, actor.id, her_id=sender, detail=detail)
     async with exchange.database.write(EVERYTHING) as tx:
-        await messages.keep_refusal(tx, row)
+        await messages.keep_refusal(tx, row, key_row(refusal_id, sealed))
         await audit.write(tx, line)
         await notifications.write(
             tx,
@@ -152,14 +154,13 @@ def _error(told: dict[str, Any]) -> ReceiptError:
     return ReceiptError(code.value, TEXTS[code], fault.sentence(Language.NORWEGIAN).removeprefix(f"{code.value}: "))
 
 
-async def offer(exchange: Exchange, row: dict[str, Any]) -> tuple[Parcel, ...]:
+async def offer(exchange: Exchange, refused: dict[str, Any]) -> tuple[Parcel, ...]:
     """Write the AppRecs that say to whoever waits on the line what the refusal has said already.
 
     The same document refused twice has the same AppRecs twice.
     """
-    async with exchange.database.read(EVERYTHING) as tx:
-        first = await _first(tx, row)
-    return await receipts_of(exchange, row if first is None or first["digest"] != row["digest"] else first)
+    first = await _first(exchange, refused)
+    return await receipts_of(exchange, refused if first is None or first["digest"] != refused["digest"] else first)
 
 
 async def answer(exchange: Exchange, actor: Client, refusal_id: UUID, *, again: bool = False) -> tuple[Parcel, ...]:
@@ -168,13 +169,13 @@ async def answer(exchange: Exchange, actor: Client, refusal_id: UUID, *, again: 
     `again`: the first answer may not have reached its sender, and is given again as it was. A message that was taken in
     before is answered by its receivers, and whoever speaks in a foreign name is not answered at all.
     """
+    row = await refusal_of(exchange, EVERYTHING, refusal_id)
+    if row is None or row["sender_her_id"] not in actor.her_ids:
+        return ()
     async with exchange.database.read(EVERYTHING) as tx:
-        row = await messages.refusal(tx, refusal_id)
-        if row is None or row["sender_her_id"] not in actor.her_ids:
-            return ()
         if row["msg_id"] and await messages.sent_with(tx, row["sender_her_id"], row["msg_id"]):
             return ()
-        first = await _first(tx, row)
+    first = await _first(exchange, row)
     if first is not None and not (again and first["digest"] == row["digest"]):
         return ()
     parcels = await receipts_of(exchange, first or row)
@@ -186,9 +187,10 @@ async def answer(exchange: Exchange, actor: Client, refusal_id: UUID, *, again: 
     return parcels
 
 
-async def _first(tx: ReadTx, row: dict[str, Any]) -> dict[str, Any] | None:
+async def _first(exchange: Exchange, row: dict[str, Any]) -> dict[str, Any] | None:
     """Find the refusal before this one of a document with the same sender and MsgId; None when this is the first."""
     if row["sender_her_id"] is None or not row["msg_id"]:
         return None
-    first = await messages.first_refusal(tx, row["sender_her_id"], row["msg_id"])
-    return None if first in (None, row["id"]) else await messages.refusal(tx, first)
+    async with exchange.database.read(EVERYTHING) as tx:
+        first = await messages.first_refusal(tx, row["sender_her_id"], row["msg_id"])
+    return None if first is None or first == row["id"] else await refusal_of(exchange, EVERYTHING, first)

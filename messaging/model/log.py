@@ -23,6 +23,7 @@ class LogEvent(StrEnum):
     APPREC_NOT_TAKEN = "apprec.not_taken"
     ANCHOR_NOT_WRITTEN = "anchor.not_written"
     ANCHOR_WRITTEN_AGAIN = "anchor.written_again"
+    KEY_MISSING = "key.missing"
     LIBRARY = "library"
     """A line of a library or an adapter: its words as they stand in its code, and the place, without any value."""
     UNNAMED = "unnamed"

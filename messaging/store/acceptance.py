@@ -25,6 +25,7 @@ class Acceptance:
 
     message: t.Row
     payload: t.Row
+    key: t.Row
     deliveries: tuple[t.Row, ...]
     notices: tuple[notifications.Notice, ...]
     lines: tuple[audit.Line, ...]

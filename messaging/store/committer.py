@@ -25,6 +25,7 @@ from messaging.model.receipt import ReceiptStatus
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, deliveries, notifications, succession
 from messaging.store import tables as t
+from messaging.store import tables_of_keys as keys
 from messaging.store.acceptance import Acceptance, Settlement
 from messaging.store.session import Database, WriteTx
 
@@ -151,6 +152,7 @@ async def _insert_rest(tx: WriteTx, new: Sequence[Acceptance]) -> None:
     if not new:
         return
     await tx.connection.execute(t.payload.insert(), [a.payload for a in new])
+    await tx.connection.execute(keys.payload_key.insert(), [a.key for a in new])
     rows = [row for a in new for row in a.deliveries]
     if rows:
         await tx.connection.execute(t.delivery.insert(), rows)

@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, delete, exists, func, or_, select, tuple_
 from messaging.model.lifecycle import State
 from messaging.model.message import APPREC
 from messaging.store import tables as t
-from messaging.store.payloads import unpack
+from messaging.store import tables_of_keys as keys
 from messaging.store.session import ReadTx, WriteTx
 
 
@@ -37,12 +37,6 @@ async def parties_of(tx: ReadTx, message_id: UUID) -> frozenset[int]:
         return frozenset()
     receivers = await tx.scalars(select(t.delivery.c.receiver_her_id).where(t.delivery.c.message_id == message_id))
     return frozenset({sender, *receivers})
-
-
-async def content(tx: ReadTx, message_id: UUID) -> bytes | None:
-    """Read the document, byte for byte as it came; None when there is none (any more)."""
-    row = (await tx.execute(select(t.payload).where(t.payload.c.message_id == message_id))).mappings().first()
-    return unpack(row["format"], row["content"]) if row else None
 
 
 async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
@@ -192,12 +186,13 @@ async def conversation(tx: ReadTx, any_id: str, *, her_ids: Collection[int] | No
     return await _with_deliveries(tx, [dict(row) for row in (await tx.execute(query)).mappings()])
 
 
-async def keep_refusal(tx: WriteTx, row: t.Row) -> None:
-    """Keep a refused document in the transport log."""
+async def keep_refusal(tx: WriteTx, row: t.Row, key: t.Row) -> None:
+    """Keep a refused document in the transport log, and its key apart."""
     await tx.connection.execute(t.refusal.insert().values(**row))
+    await tx.connection.execute(keys.payload_key.insert().values(**key))
 
 
-_REFUSAL_HEAD = [column for column in t.refusal.c if column.name not in ("content", "format")]
+_REFUSAL_HEAD = [column for column in t.refusal.c if column.name not in ("content", "format", "damaged_at")]
 
 
 async def refusals(
@@ -216,15 +211,6 @@ async def refusals(
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 
 
-async def refusal(tx: ReadTx, refusal_id: UUID) -> t.Row | None:
-    """Read one refused document's entry, with its bytes under `content`."""
-    row = (await tx.execute(select(t.refusal).where(t.refusal.c.id == refusal_id))).mappings().first()
-    if row is None:
-        return None
-    kept = dict(row)
-    return {**kept, "content": unpack(kept.pop("format"), kept.pop("content"))}
-
-
 async def first_refusal(tx: ReadTx, sender_her_id: int, msg_id: str) -> UUID | None:
     """Name the first refused document (that is still kept) to which a sender gave a MsgId."""
     query = (
@@ -239,6 +225,8 @@ async def first_refusal(tx: ReadTx, sender_her_id: int, msg_id: str) -> UUID | N
 
 async def purge_refusals(tx: WriteTx, *, at: datetime) -> int:
     """Drop refused documents whose time in the transport log is over."""
+    over = select(t.refusal.c.id).where(t.refusal.c.expires_at < at)
+    await tx.connection.execute(delete(keys.payload_key).where(keys.payload_key.c.content_id.in_(over)))
     done = await tx.connection.execute(delete(t.refusal).where(t.refusal.c.expires_at < at))
     return done.rowcount
 

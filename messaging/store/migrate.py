@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from messaging.errors import ConfigurationError
 from messaging.model.sight import EVERYTHING, NOTHING
 from messaging.store import wall
+from messaging.store.every_table import metadata
 from messaging.store.session import Database, sqlstate
-from messaging.store.tables_of_people import metadata
 
 _ONE_UPGRADER = 7_201_948
 _NO_RIGHT = "42501"

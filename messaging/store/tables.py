@@ -184,6 +184,7 @@ payload = Table(
     Column("message_id", _fk("message.id"), primary_key=True),
     Column("format", String(20), nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Column("damaged_at", Instant),
 )
 
 delivery = Table(
@@ -354,6 +355,7 @@ refusal = Table(
     Column("faults", Document, nullable=False),
     Column("format", String(20), nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Column("damaged_at", Instant),
     Index("ix_refusal_received_at_id", "received_at", "id"),
     Index("ix_refusal_client_id_received_at", "client_id", "received_at"),
     Index("ix_refusal_sender_her_id_msg_id", "sender_her_id", "msg_id"),

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from messaging.model.sight import NOTHING, Sight
-from messaging.store.tables_of_people import metadata
+from messaging.store.every_table import metadata
 
 if TYPE_CHECKING:
     from messaging.store.session import Database, ReadTx, WriteTx
@@ -34,6 +34,7 @@ OPEN: Mapping[str, str] = MappingProxyType(
         "used_proof": "proofs that were used, asked for before it is known who calls",
         "client_party": "grants, asked for before it is known who calls",
         "position_epoch": "one number, of nobody",
+        "encryption_key": "wrapped keys, of nobody, opened before anybody calls",
         "tally": "one number, of nobody",
         "account": "people who may sign in, asked for before it is known who calls",
         "account_party": "what those people look at, asked for before it is known who calls",

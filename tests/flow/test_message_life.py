@@ -9,7 +9,7 @@ import pytest
 
 import fixtures
 from messaging.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refused, StorageFull
-from messaging.flow import acknowledge, collect, receive
+from messaging.flow import acknowledge, collect, opening, receive
 from messaging.flow.acknowledge import Answer
 from messaging.flow.receive import Announced, Handed, Taken
 from messaging.model.receipt import ReceiptError, ReceiptStatus
@@ -91,8 +91,7 @@ async def test_the_same_msg_id_with_other_bytes_is_a_conflict_and_changes_nothin
     first = await send(running)
     with pytest.raises(Conflict):
         await send(running, ADMITTED + b"\n")
-    async with running.exchange.database.read(EVERYTHING) as tx:
-        assert await messages.content(tx, first.message_id) == ADMITTED
+    assert await opening.document_of(running.exchange, EVERYTHING, first.message_id) == ADMITTED
     assert "message.conflicted" in await timeline(running, first.message_id)
 
 
@@ -176,9 +175,9 @@ async def test_an_unknown_receiver_is_refused_with_e21_and_stays_in_the_transpor
     with pytest.raises(Refused) as refused:
         await send(running, fixtures.read("invalid/E21/receiver_unknown.xml"))
     assert [fault.code for fault in refused.value.faults] == ["E21"]
+    kept = await opening.refusal_of(running.exchange, EVERYTHING, UUID(refused.value.refusal_id or ""))
+    assert kept is not None
     async with running.exchange.database.read(EVERYTHING) as tx:
-        kept = await messages.refusal(tx, UUID(refused.value.refusal_id or ""))
-        assert kept is not None
         assert kept["content"] == fixtures.read("invalid/E21/receiver_unknown.xml")
         assert await messages.search(tx, messages.Search()) == []
 

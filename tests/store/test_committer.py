@@ -13,15 +13,28 @@ import fixtures
 from messaging.documents import Catalogue, Validator
 from messaging.errors import DatabaseUnavailable
 from messaging.flow.decide import Intake, decide
+from messaging.keys import PAYLOAD, LocalKey, Vault
 from messaging.model.party import Client
 from messaging.model.routes import Routes
 from messaging.model.sight import EVERYTHING
-from messaging.store import messages
+from messaging.store import encryption_keys, messages
 from messaging.store.committer import Acceptance, Committer, Standing
 from messaging.store.session import Database
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
+
+
+VAULT = Vault([LocalKey(bytes(32))])
+KEY = VAULT.make(PAYLOAD, NOW)
+VAULT.learn([KEY])
+
+
+async def opened(url: str) -> Database:
+    database = Database(url)
+    async with database.write(EVERYTHING) as tx:
+        await encryption_keys.add(tx, KEY)
+    return database
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +55,13 @@ def acceptance(validator: Validator, content: bytes = ADMITTED, msg_id: str | No
         source_system="",
         at=NOW,
     )
-    return decide(intake, Routes(), receipt_within=timedelta(hours=96), collected_within=timedelta(hours=24))
+    return decide(intake, Routes(), VAULT, receipt_within=timedelta(hours=96), collected_within=timedelta(hours=24))
 
 
 async def test_a_poison_message_fails_alone_and_its_neighbours_are_kept(
     database_url: str, validator: Validator
 ) -> None:
-    database = Database(database_url)
+    database = await opened(database_url)
     committer = Committer(database)
     good = [acceptance(validator) for _ in range(3)]
     poison = acceptance(validator)
@@ -66,7 +79,7 @@ async def test_a_poison_message_fails_alone_and_its_neighbours_are_kept(
 
 
 async def test_the_same_message_twice_in_one_group_is_kept_once(database_url: str, validator: Validator) -> None:
-    database = Database(database_url)
+    database = await opened(database_url)
     committer = Committer(database)
     msg_id = str(uuid4())
     pair = [acceptance(validator, msg_id=msg_id) for _ in range(2)]
@@ -94,7 +107,7 @@ async def test_nothing_is_confirmed_while_the_database_is_away(validator: Valida
 
 
 async def test_who_waits_is_told_when_the_exchange_stops(validator: Validator, database_url: str) -> None:
-    database = Database(database_url)
+    database = await opened(database_url)
     committer = Committer(database)
     async with database.write(EVERYTHING):  # holds SQLite's writer; on PostgreSQL the commit may win the race
         running = asyncio.create_task(committer.run())

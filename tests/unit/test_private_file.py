@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from messaging.app import make_private
 from messaging.errors import ConfigurationError
+from messaging.private_files import make_private
 
 
 def test_a_new_database_file_is_ours_alone(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from messaging.store.tables_of_people import metadata
+from messaging.store.every_table import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=False)
 with context.begin_transaction():
