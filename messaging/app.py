@@ -15,6 +15,7 @@ from messaging.errors import ConfigurationError, Unavailable
 from messaging.flow import work
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.exchange import Exchange
+from messaging.flow.issuers import Issuer
 from messaging.keys import Vault
 from messaging.logs import logger_of
 from messaging.master_keys import master_keys
@@ -66,7 +67,10 @@ async def open_exchange(
         validator = validator_of(settings, clock)
         signatures = settings.signatures.signatures()
         with closing(Explainer(validator.catalogue)) as explainer:
-            async with installed.open(settings.adapter_settings(), reach) as adapters:
+            async with (
+                installed.open(settings.adapter_settings(), reach) as adapters,
+                _issuers(settings, reach) as issuers,
+            ):
                 yield Exchange(
                     clock=clock,
                     database=database,
@@ -82,6 +86,8 @@ async def open_exchange(
                     key_uses=KeyUses(),
                     used_proofs=UsedProofs(database),
                     vault=vault,
+                    issuers=issuers,
+                    edge=settings.edge(),
                     terms=settings.terms(),
                     data_folder=database.data_folder,
                     audit_key=read_audit_key(settings.audit_key()),
@@ -129,6 +135,22 @@ async def open_vault(settings: Settings, database: Database, *, at: datetime) ->
     async with database.write(EVERYTHING) as tx:
         await encryption_keys.begin(tx, vault, at=at)
     return vault
+
+
+@asynccontextmanager
+async def _issuers(settings: Settings, reach: Reach) -> AsyncIterator[dict[str, Issuer]]:
+    """Trust the issuers of access tokens that the settings name; they are asked when the first token comes."""
+    for one in settings.token_issuers:
+        try:
+            await reach.check(one.terms().metadata_url)
+        except ValueError as error:
+            raise ConfigurationError(f"token_issuers: {error}.") from None
+    issuers = {one.url: Issuer(one.terms(), reach) for one in settings.token_issuers}
+    try:
+        yield issuers
+    finally:
+        for issuer in issuers.values():
+            await issuer.close()
 
 
 def validator_of(settings: Settings, clock: Clock = system_clock) -> Validator:

@@ -78,13 +78,17 @@ class InvalidRequest(CallerError):
 
 
 class Unauthenticated(CallerError):
-    """Nothing that the call carries tells who calls; `challenges` say how one can (WWW-Authenticate)."""
+    """Nothing that the call carries tells who calls; `challenges` say how one can (WWW-Authenticate).
+
+    `error` is what the protocol of a `scheme` calls the mistake, such as `invalid_dpop_proof`.
+    """
 
     code = 1200
 
-    def __init__(self, message: str, *, challenges: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, scheme: str = "", error: str = "") -> None:
         super().__init__(message)
-        self.challenges = tuple(challenges)
+        self.scheme, self.error = scheme, error
+        self.challenges: tuple[str, ...] = ()
 
 
 class Forbidden(CallerError):

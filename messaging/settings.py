@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, Validatio
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from messaging import __version__
+from messaging.caller_settings import IssuerSetting, Proxy, Url, edge
 from messaging.errors import ConfigurationError
 from messaging.flow.exchange import Terms
 from messaging.limit_settings import LimitSettings
+from messaging.model.edge import Edge
 from messaging.model.limits import Limits
 from messaging.model.manners import Manners
 from messaging.model.retry import RetryPolicy
@@ -219,6 +221,27 @@ class Settings(BaseSettings):
         (),
         description="Networks that the exchange may call beside public addresses, such as `10.20.0.0/16`",
     )
+    public_url: Url | None = Field(
+        None,
+        description="The URL under which callers know the exchange, such as `https://exchange.example`; a DPoP "
+        "proof is held to it. When none is named, it is what each request says",
+    )
+    trusted_proxies: tuple[Proxy, ...] = Field(
+        (),
+        description="Proxies whose word on a caller is taken (X-Forwarded-For, -Proto and -Host, and the certificate): "
+        "`unix` for whoever connects by `uds`, or networks such as `10.20.0.0/24`",
+    )
+    certificate_header: str = Field(
+        "X-Client-Certificate",
+        pattern="^[A-Za-z][A-Za-z-]+$",
+        description="The header in which a trusted proxy hands on the caller's certificate: PEM with percent signs, or "
+        "RFC 9440",
+    )
+    token_issuers: tuple[IssuerSetting, ...] = Field(
+        (),
+        description="Whose access tokens are taken: `url`, `audience`, perhaps `scopes` (each with the actions that it "
+        "leaves), `algorithms`, `metadata_url`, and `sender_constrained` (true: no token without DPoP or certificate)",
+    )
     signed_in_hours: float = Field(
         12, gt=0, le=24, description="A person who has signed in does so again after this, whatever happens"
     )
@@ -304,6 +327,10 @@ class Settings(BaseSettings):
 
     def _beside_key(self, name: str) -> Path:
         return self.key_file.with_name(f"{self.key_file.stem}-{name}")
+
+    def edge(self) -> Edge:
+        """Say what is believed of what a proxy tells."""
+        return edge(self.public_url, self.trusted_proxies, self.certificate_header)
 
     def routing(self) -> Routes:
         """Give the routes, by receiver and by receiver and type."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +20,8 @@ class Pair:
     pem: str
     key: str
     private: ec.EllipticCurvePrivateKey
+    x5t: str
+    """The SHA-256 of the whole certificate, as an access token would name it."""
 
 
 def self_signed(
@@ -44,4 +48,6 @@ def self_signed(
     pem = made.public_bytes(serialization.Encoding.PEM).decode()
     form = serialization.PrivateFormat.PKCS8
     secret = private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
-    return Pair(pem, secret, private)
+    der = made.public_bytes(serialization.Encoding.DER)
+    x5t = urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    return Pair(pem, secret, private, x5t)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from messaging.errors import Unauthenticated
 from messaging.flow.exchange import Exchange
-from messaging.flow.ways import Way, key, session
+from messaging.flow.ways import Way, certificate, key, session, token
 from messaging.model.credentials import Credentials
 from messaging.model.party import Client
 
-WAYS: tuple[Way, ...] = (key.WAY, session.WAY)
+WAYS: tuple[Way, ...] = (key.WAY, token.WAY, certificate.WAY, session.WAY)
 """Every way in. A request comes by exactly one of them."""
 
 _NOBODY = "The request does not say who calls. Send a key as: Authorization: Bearer id.secret"
@@ -20,13 +20,17 @@ async def authenticate(exchange: Exchange, credentials: Credentials) -> Client:
     try:
         return await _way(exchange, credentials).caller(exchange, credentials)
     except Unauthenticated as refused:
-        refused.challenges = refused.challenges or challenges(exchange)
+        refused.challenges = challenges(exchange, refused)
         raise
 
 
-def challenges(exchange: Exchange) -> tuple[str, ...]:
-    """Say in which ways one can call, as WWW-Authenticate does (RFC 9110 chapter 11.6.1)."""
-    return tuple(challenge for way in WAYS for challenge in way.challenges(exchange))
+def challenges(exchange: Exchange, refused: Unauthenticated | None = None) -> tuple[str, ...]:
+    """Say in which ways one can call, as WWW-Authenticate does (RFC 9110 chapter 11.6.1), and what was wrong."""
+    offered = [challenge for way in WAYS for challenge in way.challenges(exchange)]
+    if refused is None or not refused.error:
+        return tuple(offered)
+    tried = f"{refused.scheme} "
+    return tuple(f'{one}, error="{refused.error}"' if one.startswith(tried) else one for one in offered)
 
 
 def _way(exchange: Exchange, credentials: Credentials) -> Way:

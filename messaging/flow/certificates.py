@@ -8,11 +8,13 @@ from base64 import b64decode
 from urllib.parse import unquote
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from messaging.errors import InvalidRequest, NotFound
 from messaging.flow.clients import require_client
 from messaging.flow.exchange import Exchange
+from messaging.flow.proof import hashed
 from messaging.model.access import Action, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client
@@ -40,9 +42,17 @@ def read(text: str) -> x509.Certificate:
 
 
 def spki_of(certificate: x509.Certificate) -> bytes:
-    """Give the SHA-256 of a certificate's SubjectPublicKeyInfo: the same for every certificate of the same key."""
-    key = certificate.public_key()
+    """Give the SHA-256 of a certificate's SubjectPublicKeyInfo, the same in every one of its key. Raises ValueError."""
+    try:
+        key = certificate.public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError("a key of a kind that nobody knows") from error
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def thumbprint_of(text: str) -> str:
+    """Give the SHA-256 of a whole certificate as `x5t#S256` has it (RFC 8705 chapter 3.1). Raises ValueError."""
+    return hashed(read(text).public_bytes(Encoding.DER))
 
 
 async def add(exchange: Exchange, actor: Client, client_id: str, text: str) -> CertificateBinding:

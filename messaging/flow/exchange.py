@@ -9,9 +9,11 @@ from pathlib import Path
 
 from messaging.documents import Explainer, Validator
 from messaging.flow.anchors import Anchor
+from messaging.flow.issuers import Issuer
 from messaging.flow.signed import Signatures
 from messaging.keys import Vault
 from messaging.model.clock import Clock
+from messaging.model.edge import Edge
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
 from messaging.passwords import Passwords
@@ -71,6 +73,9 @@ class Exchange:
     used_proofs: UsedProofs
     vault: Vault
     """Encrypts documents, and opens them."""
+    issuers: Mapping[str, Issuer]
+    """Those whose access tokens are taken, by URL."""
+    edge: Edge
     terms: Terms = field(default_factory=Terms)
     data_folder: Path | None = None
     audit_key: SigningKey | None = None

@@ -20,6 +20,7 @@ class LogEvent(StrEnum):
     DATABASE_AWAITED = "database.awaited"
     WAKEUPS_LOST = "wakeups.lost"
     ADAPTER_RAISED = "adapter.raised"
+    ISSUER_NOT_ASKED = "issuer.not_asked"
     APPREC_NOT_TAKEN = "apprec.not_taken"
     ANCHOR_NOT_WRITTEN = "anchor.not_written"
     ANCHOR_WRITTEN_AGAIN = "anchor.written_again"

@@ -8,6 +8,7 @@ from messaging.errors import Unauthenticated
 from messaging.flow.exchange import Exchange
 from messaging.flow.keys import keyed_hash
 from messaging.flow.ways import Way
+from messaging.flow.ways.token import is_token
 from messaging.model.address import is_within
 from messaging.model.credentials import Credentials
 from messaging.model.party import Client
@@ -17,9 +18,9 @@ _LONGEST = 200
 _WORDS = "The key is missing, unknown, expired or revoked. Send it as: Authorization: Bearer id.secret"
 
 
-def carried(_exchange: Exchange, credentials: Credentials) -> bool:
+def carried(exchange: Exchange, credentials: Credentials) -> bool:
     """Tell whether the request carries a key, or something that was meant as one."""
-    return credentials.scheme == "bearer"
+    return credentials.scheme == "bearer" and not is_token(exchange, credentials)
 
 
 async def caller(exchange: Exchange, credentials: Credentials) -> Client:

@@ -1,0 +1,114 @@
+"""Issuers of access tokens: their metadata and keys, fetched when they are needed and kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from joserfc.jwk import Key, KeySet
+
+from messaging.calling import caller
+from messaging.errors import Unavailable
+from messaging.flow import jose
+from messaging.http import HTTPError, InvalidURL
+from messaging.logs import logger_of
+from messaging.model.issuer import IssuerTerms
+from messaging.model.log import LogEvent
+from messaging.reach import Reach
+
+logger = logger_of(__name__)
+
+FRESH_FOR = timedelta(minutes=10)
+USED_FOR = timedelta(hours=24)
+"""So long keys are used when the issuer cannot be asked; then its tokens are no longer taken."""
+
+ASKED_EVERY = timedelta(seconds=10)
+"""An unknown key id makes us ask again, but not more often than this: callers choose the key id."""
+
+_PATIENCE_SECONDS = 5.0
+_MOST_BYTES = 262_144
+
+
+class Issuer:
+    """One issuer and its keys, as they are known now."""
+
+    def __init__(self, terms: IssuerTerms, reach: Reach) -> None:
+        self.terms = terms
+        self._reach = reach
+        self._keys: dict[str, Key] = {}
+        self._fetched_at: datetime | None = None
+        self._asked_at: datetime | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def key(self, kid: str, now: datetime) -> Key | None:
+        """Find a key of the issuer's, or None. Raises Unavailable when none of its keys is known."""
+        usable = self._fetched_at is not None and now - self._fetched_at < USED_FOR
+        if not (usable and self._is_fresh(now) and kid in self._keys):
+            asking = self._ask(now)
+            if asking is not None and not (usable and kid in self._keys):
+                await asyncio.wait({asking})
+        if self._fetched_at is None or now - self._fetched_at >= USED_FOR:
+            raise Unavailable("The issuer of the access token does not answer; repeat the same request in a moment.")
+        return self._keys.get(kid)
+
+    def _is_fresh(self, now: datetime) -> bool:
+        return self._fetched_at is not None and now - self._fetched_at < FRESH_FOR
+
+    def _ask(self, now: datetime) -> asyncio.Task[None] | None:
+        """Ask for the keys beside the request, once at a time and not too often."""
+        if self._asking is None and (self._asked_at is None or now - self._asked_at >= ASKED_EVERY):
+            self._asked_at = now
+            self._asking = asyncio.create_task(self._fetch(now), name="issuer's keys")
+            self._asking.add_done_callback(self._asked)
+        return self._asking
+
+    def _asked(self, _task: asyncio.Task[None]) -> None:
+        self._asking = None
+
+    async def _fetch(self, now: datetime) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                metadata = await self._get(self.terms.metadata_url)
+                if metadata.get("issuer") != self.terms.url:
+                    raise ValueError("the metadata names another issuer")
+                keys_url = metadata["jwks_uri"]
+                if urlsplit(self.terms.metadata_url).scheme != urlsplit(keys_url).scheme:
+                    raise ValueError("the keys are offered by a lesser scheme")
+                self._keys = _usable(await self._get(keys_url))
+                self._fetched_at = now
+        except (*jose.UNREADABLE, HTTPError, InvalidURL, OSError, TimeoutError) as error:
+            logger.warning(
+                LogEvent.ISSUER_NOT_ASKED, part=urlsplit(self.terms.url).hostname, error=type(error).__name__
+            )
+
+    async def _get(self, url: str) -> dict[str, Any]:
+        async with (
+            caller(self._reach, timeout=_PATIENCE_SECONDS) as http,
+            http.stream("GET", url, headers={"Accept": "application/json"}) as answer,
+        ):
+            answer.raise_for_status()
+            content = b""
+            async for part in answer.aiter_bytes():
+                content += part
+                if len(content) > _MOST_BYTES:
+                    raise ValueError("longer than any list of keys")
+        told = json.loads(content)
+        if not isinstance(told, dict) or answer.is_redirect:
+            raise TypeError("no JSON object")
+        return told
+
+    async def close(self) -> None:
+        """Ask no longer."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+
+
+def _usable(told: dict[str, Any]) -> dict[str, Key]:
+    """Take the keys that can verify: with an id, public, not for encryption, and never symmetric."""
+    named = [jwk for jwk in told["keys"] if isinstance(jwk.get("kid"), str) and jwk.get("use", "sig") == "sig"]
+    asymmetric = [jwk for jwk in named if jwk.get("kty") in ("RSA", "EC")]
+    return {str(key.kid): key for key in KeySet.import_key_set({"keys": asymmetric})} if asymmetric else {}
