@@ -206,9 +206,12 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes | None, Faults | None]:
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
-            if not S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            if not S_ISREG(status.st_mode):
+                return None, _fault("It is no regular file. Put the document itself in in/, no link, pipe or device.")
+            content = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)  # it may grow while it is read
+            if status.st_size > max_bytes or len(content) > max_bytes:
                 return None, _fault(f"The file is larger than {max_bytes} bytes, which is the most that is taken.")
-            return file.read(), None
+            return content, None
     except FileNotFoundError:
         raise _Gone from None
     except OSError as error:
@@ -256,7 +259,8 @@ def _write(path: Path, content: bytes, attempt: int = 1) -> None:
     """Write a file so that its name appears with all of its bytes, on the disk, or not at all."""
     temporary = _temporary(path, attempt)
     try:
-        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o640), "wb") as file:
+        temporary.unlink(missing_ok=True)  # whatever has its name, such as a pipe, is never written into
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o640), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -293,6 +297,8 @@ def _prepare(root: Path, names: Sequence[str]) -> None:
     for name in names:
         folder = root / name
         folder.mkdir(mode=0o770, exist_ok=True)
+        if folder.is_symlink():
+            raise ValueError(f"{folder} is a link; make it a folder of its own inside {root}")
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             raise ValueError(f"the exchange may not write to {folder}; give it the rights")
         if folder.stat().st_dev != root.stat().st_dev:

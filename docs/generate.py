@@ -173,7 +173,7 @@ put in a folder of your own, which the setting `code_lists` names.
 
 ## Attachments
 
-The types that are taken: {taken}. That Base64 decodes is the schema's to say (T02).
+The types that are taken: {taken}. That Base64 decodes is the schema's to say (T02), and `attachment-base64`'s.
 
 ## Codes
 

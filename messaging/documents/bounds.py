@@ -159,10 +159,12 @@ class Bounds:
     def _long_text(self, root: Element) -> Element | None:
         """Find a text that is too long; an attachment's Base64 is bounded by the document."""
         most = self._limits.text_characters
-        for element in root.iter("{*}*"):
-            texts = (element.tail, *element.values(), None if element.tag == BASE64_CONTAINER else element.text)
+        for node in root.iter():
+            is_base64 = BASE64_CONTAINER in (node.tag, getattr(node.getparent(), "tag", None))
+            values = node.values() if node.attrib else ()
+            texts = () if is_base64 else (node.text, node.tail, *values)
             if any(len(text) > most for text in texts if text):
-                return element
+                return node
         return None
 
 

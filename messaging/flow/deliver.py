@@ -12,10 +12,11 @@ from datetime import timedelta
 from messaging.errors import CallerError, DocumentDamaged, Unavailable
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import document_of
-from messaging.flow.receive import Handed, receive
+from messaging.flow.receive import Handed, judge, receive
 from messaging.logs import logger_of
 from messaging.model.lifecycle import Event, State
 from messaging.model.log import LogEvent
+from messaging.model.message import Envelope
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
 from messaging.model.retry import Circuit
@@ -108,7 +109,7 @@ class RouteWorker:
             self._circuit.failed(exchange.clock()) if isinstance(outcome, Deferred) else self._circuit.succeeded()
         )
         if isinstance(outcome, Sent) and outcome.receipt is not None:
-            outcome = await self._take_receipt(held, outcome.receipt)
+            outcome = await self._take_receipt(held, parcel, outcome.receipt)
         await self._settle(held, outcome)
 
     async def _attempt(self, parcel: Parcel) -> Outcome:
@@ -166,14 +167,16 @@ class RouteWorker:
                 asked = min(timedelta(seconds=after), retry.longest) if after else timedelta(0)
                 return Event.DEFERRED, reason, max(retry.wait(held.attempts - held.attempts_before_resend), asked)
 
-    async def _take_receipt(self, held: Held, document: bytes) -> Outcome:
+    async def _take_receipt(self, held: Held, parcel: Parcel, document: bytes) -> Outcome:
         """Receive the AppRec that the far side answered with, in the receiver's own name, before anything is settled.
 
         While the AppRec cannot be kept, nothing is settled: the same parcel goes out again, and is answered again.
         """
-        verdict = self._exchange.validator.judge(document)
+        verdict = await judge(self._exchange, document)
         if verdict.envelope is None or not verdict.envelope.is_apprec:
             return Sent("taken; its answer is no AppRec, and was left alone")
+        if not _answers(verdict.envelope, parcel):
+            return Sent("taken; its answer is an AppRec for another message, and was left alone")
         actor = Client(id=f"adapter:{self._route}", name=self._route, her_ids=frozenset({held.receiver_her_id}))
         try:
             await receive(self._exchange, actor, Handed(document, self._route))
@@ -183,6 +186,15 @@ class RouteWorker:
             logger.warning(LogEvent.APPREC_NOT_TAKEN, delivery_id=held.id, error=type(error).__name__)
             return Sent("taken; its AppRec was refused and stands in the transport log")
         return Sent("taken, and answered with an AppRec")
+
+
+def _answers(envelope: Envelope, parcel: Parcel) -> bool:
+    """Tell whether an AppRec is for the parcel that it came in answer to: its MsgId, and back to who sent it."""
+    if envelope.receipt is None or not envelope.receivers:
+        return True  # it is refused with its faults
+    addressee = envelope.receivers[0].address
+    to_sender = parcel.sender_her_id in (addressee.her_id, addressee.parent_her_id)
+    return to_sender and envelope.receipt.original_msg_id == parcel.msg_id
 
 
 def _notices(held: Held, state: State | None, sender: int | None) -> list[notifications.Notice]:

@@ -41,6 +41,7 @@ class RuleName(StrEnum):
     CODE_IN_LIST = "code-in-list"
     CODE_ATTRIBUTES = "code-attributes"
     ATTACHMENT_TYPE = "attachment-type"
+    ATTACHMENT_BASE64 = "attachment-base64"
     ATTACHMENT_BYTES = "attachment-bytes"
     ATTACHMENT_PROGRAM = "attachment-program"
     ATTACHMENT_LIMIT = "attachment-limit"

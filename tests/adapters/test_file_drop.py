@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class TestOut:
     @pytest.mark.parametrize(
         "given", [{"type": "../../escape"}, {"type": "/etc/x"}, {"delivery_id": "../../escape"}, {"type": "\0"}]
     )
-    async def test_no_name_leads_out_of_the_folder(self, tmp_path: Path, given: dict[str, str]) -> None:
+    async def test_a32_no_name_leads_out_of_the_folder(self, tmp_path: Path, given: dict[str, str]) -> None:
         async with dropping(tmp_path / ".." / tmp_path.name) as adapter:
             assert isinstance(await adapter.deliver(parcel(**given)), Sent)
         assert len(names(tmp_path / "out")) == 1
@@ -178,7 +178,7 @@ class TestIn:
         assert names(tmp_path / "receipts") == {f"8000002-APPREC-{parcel().delivery_id}.xml"}
         assert names(tmp_path / "rejected") == {"rapport.xml", "rapport.xml.faults.json"}
 
-    async def test_files_of_one_name_overwrite_nothing(self, tmp_path: Path) -> None:
+    async def test_a32_files_of_one_name_overwrite_nothing(self, tmp_path: Path) -> None:
         contents = [b"<a/>", b"<b/>", b"<c/>"]
         async with dropping(tmp_path) as adapter:
             for content in contents:
@@ -192,7 +192,7 @@ class TestIn:
             assert (tmp_path / folder / "m.xml").read_bytes() == b"<a/>"
         assert sum(name.endswith(".faults.json") for name in names(tmp_path / "rejected")) == 3
 
-    async def test_what_is_no_whole_file_is_left_alone(self, tmp_path: Path) -> None:
+    async def test_a32_what_is_no_whole_file_is_left_alone(self, tmp_path: Path) -> None:
         exchange = Exchange()
         async with dropping(tmp_path) as adapter:
             put(tmp_path, "half.xml.tmp")
@@ -207,7 +207,7 @@ class TestIn:
             assert names(tmp_path / "in") == before
         assert exchange.submitted == []
 
-    async def test_a_file_that_is_still_written_to_is_waited_for(self, tmp_path: Path) -> None:
+    async def test_a32_a_file_that_is_still_written_to_is_waited_for(self, tmp_path: Path) -> None:
         exchange = Exchange()
         async with dropping(tmp_path, quiet_seconds=3600) as adapter:
             path = put(tmp_path, "slow.xml")
@@ -223,6 +223,67 @@ class TestIn:
             put(tmp_path, "ahead.xml", written=4_000_000_000)
             await adapter.sweep(exchange.submit)
         assert len(exchange.submitted) == 1
+
+    async def test_a32_a_link_a_pipe_or_a_device_that_takes_the_place_of_a_file_is_not_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secret = tmp_path / "secret"
+        secret.write_bytes(b"secret")
+        changes: list[Callable[[Path], object]] = [lambda path: path.symlink_to(secret), os.mkfifo]
+        if os.geteuid() == 0:
+            changes.append(lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)))
+        take, exchange = file_drop._take, Exchange()
+        for number, change in enumerate(changes):
+
+            def swapped(path: Path, processing: Path, change: Callable[[Path], object] = change) -> Path:
+                taken = take(path, processing)
+                taken.unlink()
+                change(taken)
+                return taken
+
+            monkeypatch.setattr(file_drop, "_take", swapped)
+            async with dropping(tmp_path) as adapter:
+                put(tmp_path, f"{number}.xml")
+                await asyncio.wait_for(adapter.sweep(exchange.submit), 10)
+            report = json.loads((tmp_path / "rejected" / f"{number}.xml.faults.json").read_bytes())
+            assert report["faults"][0]["code"] == "T01"
+        assert exchange.submitted == []
+
+    async def test_a32_a_file_that_grows_while_it_is_read_is_read_no_further_than_the_limit(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fstat = os.fstat
+        monkeypatch.setattr(os, "fstat", lambda file: os.stat_result((*fstat(file)[:6], 1, *fstat(file)[7:10])))
+        exchange = Exchange()
+        async with dropping(tmp_path, max_bytes=10) as adapter:
+            put(tmp_path, "growing.xml", b"x" * 11)
+            await adapter.sweep(exchange.submit)
+        assert exchange.submitted == []
+        assert "10 bytes" in (tmp_path / "rejected" / "growing.xml.faults.json").read_text()
+
+    async def test_a32_links_and_pipes_that_lie_where_we_write_are_not_written_into(self, tmp_path: Path) -> None:
+        victim = tmp_path / "victim"
+        victim.write_bytes(b"untouched")
+        async with dropping(tmp_path) as adapter:
+            final = tmp_path / "out" / file_drop.file_name(parcel())
+            final.symlink_to(victim)
+            file_drop._temporary(final, 1).symlink_to(victim)
+            assert isinstance(await adapter.deliver(parcel()), Sent)
+            assert not final.is_symlink()
+            assert final.read_bytes() == DOCUMENT
+            os.mkfifo(file_drop._temporary(final, 2))
+            assert isinstance(await asyncio.wait_for(adapter.deliver(parcel(attempt=2)), 10), Sent)
+        assert victim.read_bytes() == b"untouched"
+
+    @pytest.mark.parametrize("name", ["in", "processing", "accepted", "rejected", "out", "receipts"])
+    async def test_a32_each_folder_is_its_own_and_no_link(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        folder = tmp_path / "drop"
+        folder.mkdir()
+        (folder / name).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(ValueError, match="is a link"):
+            async with dropping(folder):
+                pass
 
     async def test_the_oldest_is_submitted_first(self, tmp_path: Path) -> None:
         exchange = Exchange()
@@ -246,7 +307,7 @@ class TestIn:
         (report,) = (tmp_path / "rejected").glob("*.faults.json")
         assert json.loads(report.read_bytes())["faults"] == list(FAULTS)
 
-    async def test_a_file_over_the_limit_is_rejected_unread(self, tmp_path: Path) -> None:
+    async def test_a32_a_file_over_the_limit_is_rejected_unread(self, tmp_path: Path) -> None:
         exchange = Exchange()
         async with dropping(tmp_path, max_bytes=10) as adapter:
             put(tmp_path, "exact.xml", b"x" * 10)

@@ -195,14 +195,14 @@ class TestReceipt:
         reply = answer(200, APPREC, Content_Type="application/xml")
         assert await outcome_of(receiver, adapter, reply, is_apprec=True) == Sent("HTTP 200")
 
-    async def test_a_huge_answer_is_not_read_to_its_end(self, receiver: Receiver, adapter: HttpPost) -> None:
+    async def test_a26_a_huge_answer_is_not_read_to_its_end(self, receiver: Receiver, adapter: HttpPost) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 99999999999\r\n\r\n"
         outcome = await outcome_of(receiver, adapter, head + b"x" * (ANSWER_LIMIT + 100_000))
         assert isinstance(outcome, Sent)
         assert outcome.receipt is None
         assert str(ANSWER_LIMIT) in outcome.detail
 
-    async def test_an_unasked_compression_is_not_unpacked(self, receiver: Receiver, adapter: HttpPost) -> None:
+    async def test_a26_an_unasked_compression_is_not_unpacked(self, receiver: Receiver, adapter: HttpPost) -> None:
         reply = answer(200, b"\x1f\x8b...", Content_Type="application/xml", Content_Encoding="gzip")
         outcome = await outcome_of(receiver, adapter, reply)
         assert isinstance(outcome, Sent)
@@ -234,7 +234,7 @@ class TestTrouble:
             assert outcome == Deferred("no answer within 0.1 seconds")
             assert isinstance(await adapter.deliver(parcel()), Sent)
 
-    async def test_a_receipt_that_does_not_end_is_cut_at_the_timeout(self, receiver: Receiver) -> None:
+    async def test_a26_a_receipt_that_does_not_end_is_cut_at_the_timeout(self, receiver: Receiver) -> None:
         reply = answer(200, APPREC, Content_Type="application/xml", Content_Length="5000")
         async with KIND.open("push", Settings(url=receiver.url, secret=SECRET, timeout_seconds=0.2), HERE) as adapter:
             assert isinstance(await outcome_of(receiver, adapter, reply), Deferred)

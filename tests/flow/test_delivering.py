@@ -195,6 +195,56 @@ async def test_an_answer_that_is_no_apprec_is_left_alone(routed: World) -> None:
     assert len(await inspect.search(routed.exchange, routed.clients["operator"], Search())) == 1
 
 
+async def kept_of(routed: World) -> int:
+    return len(await inspect.search(routed.exchange, routed.clients["operator"], Search()))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"<Id>f2e28209-c1ef-5f9e-bca8-e3db824d553c</Id>", b"<Id>57c4e434-531c-5378-b452-b60c23805cbf</Id>", "another"),
+        (b"8100001", b"8120001", "another"),
+        (b"8110001", b"8110002", "refused"),
+    ],
+    ids=["of another message", "to another sender", "in another's name"],
+)
+async def test_a26_an_apprec_that_does_not_answer_the_parcel_is_not_taken(
+    routed: World, old: bytes, new: bytes, told: str
+) -> None:
+    message_id = await send(routed)
+    receipt = (await make_receipt(routed, message_id)).content
+    assert old in receipt
+    far(routed).outcomes.append(Sent("200", receipt=receipt.replace(old, new)))
+    await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+    assert await kept_of(routed) == 1
+    story = await inspect.story(routed.exchange, routed.clients["operator"], message_id)
+    (handed_over,) = [line for line in story.timeline if line["event"] == "delivery.handed_over"]
+    assert told in handed_over["detail"]["reason"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<!DOCTYPE a [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]><AppRec>&b;</AppRec>",
+        b"<!DOCTYPE a SYSTEM 'http://127.0.0.1:1/a'><AppRec/>",
+        b"<a>" * 100_000,
+        b"<AppRec xmlns='http://www.kith.no/xmlstds/apprec/2012-02-15'>" + b"<b/>" * 200_000 + b"</AppRec>",
+        "<AppRec/>".encode("utf-16"),
+        b"\x1f\x8b\x08" + bytes(1000),
+        b"\x00",
+        b"%PDF-1.7",
+    ],
+    ids=["entities", "external", "depth", "elements", "encoding", "gzip", "zero", "pdf"],
+)
+async def test_a26_a_hostile_answer_meets_the_limits_of_the_door(routed: World, answer: bytes) -> None:
+    message_id = await send(routed)
+    far(routed).outcomes.append(Sent("200", receipt=answer))
+    await worker(routed).work_once()
+    assert (await the_delivery(routed, message_id))["state"] == "sent"
+    assert await kept_of(routed) == 1
+
+
 async def test_an_answer_that_cannot_be_kept_makes_the_parcel_go_out_again(routed: World) -> None:
     message_id = await send(routed)
     receipt = (await make_receipt(routed, message_id)).content

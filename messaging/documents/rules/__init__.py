@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     codes.codes_are_in_their_lists,
     codes.coded_values_are_whole,
     attachments.attachments_are_of_a_type_that_is_taken,
+    attachments.attachments_are_strict_base64,
     attachments.attachments_are_what_they_say,
     attachments.attachments_are_no_programs,
     attachments.attachments_keep_the_limit,

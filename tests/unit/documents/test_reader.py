@@ -268,6 +268,11 @@ def test_a4_a_stylesheet_is_refused_unless_the_operator_lets_it_pass() -> None:
     assert tree(b"<?xml-stylesheets-of-mine?><a/>")
 
 
+def test_a15_a_comment_hides_no_text_that_is_too_long() -> None:
+    assert tree(b"<a><!---->%s</a>" % (b"t" * 1_000), SMALL)
+    assert "text" in refusal(b"<a><!---->%s</a>" % (b"t" * 1_001), SMALL).text
+
+
 def test_the_base64_of_an_attachment_is_no_text_that_is_too_long() -> None:
     content = b'<a><Base64Container xmlns="http://www.kith.no/xmlstds/base64container">%s</Base64Container></a>'
     assert tree(content % (b"QUFB" * 300), SMALL)

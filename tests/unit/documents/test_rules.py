@@ -484,6 +484,18 @@ def test_a_program_or_an_archive_is_refused_whatever_it_says_it_is(
     assert fault.path == "/MsgHead/Document[2]/RefDoc"
 
 
+@pytest.mark.parametrize("hiding", ["<!-- -->{}", "T<!-- -->VqQ{:.0}", "<![CDATA[{}]]>", "<?p?>\n {}"])
+def test_a15_a_comment_does_not_hide_what_an_attachment_is(hiding: str, validator: Validator) -> None:
+    written = base64.b64encode(b"MZ\x90").decode()
+    content = with_attachment(ADMITTED, hiding.format(written).encode())
+    assert RuleName.ATTACHMENT_PROGRAM in {fault.rule for fault in validator.judge(content).faults}
+
+
+def test_base64_in_letters_of_other_alphabets_is_a_fault(validator: Validator) -> None:
+    for spoilt in ("ÆØÅæ", "\uff31\uff35\uff26\uff22", "QUFB\u00e6QUFB", "QUFB\U0001f600", "\u0410\u0410\u0410\u0410"):
+        assert "T02" in rejects(validator, with_attachment(ADMITTED, spoilt.encode()))
+
+
 def test_an_attachment_keeps_the_operators_limits(catalogue: Catalogue) -> None:
     strict = Validator(catalogue, limits=Limits(attachment_bytes=100, attachment_types=frozenset({"image/png"})))
     assert strict.judge(attached("image/png", PNG)).accepted
