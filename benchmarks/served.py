@@ -30,7 +30,7 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
     if "authentication" in without:
         door.caller_of = _anybody
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
-    settings = Settings(database_url=url, key_file=folder / "key", **sealed)
+    settings = Settings(database_url=url, key_file=folder / "key", requests_per_second=0, **sealed)
     with listen("127.0.0.1", 0) as socket:
         app = create_app(settings)
         async with app.router.lifespan_context(app):

@@ -21,6 +21,7 @@ from messaging.model.faults import TEXTS, FaultCode
 from messaging.model.lifecycle import FINAL, MOVES, OWNER, Event, State, transport_state
 from messaging.model.limits import ATTACHMENT_TYPES
 from messaging.model.rules import ALWAYS_REJECT, NEVER_REJECT, RuleName
+from messaging.serving_settings import ServingSettings
 from messaging.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -351,7 +352,7 @@ def settings() -> str:
     """Write the table of settings."""
     rows = (
         (f"`{PREFIX}{name.upper()}`", _default(field), field.description or "")
-        for name, field in Settings.model_fields.items()
+        for name, field in sorted(Settings.model_fields.items(), key=lambda one: one[0] in ServingSettings.model_fields)
     )
     return _table(("Variable", "Default", "What it is for"), rows)
 

@@ -13,6 +13,7 @@ from messaging.documents import Catalogue, CodeLists, Explainer, Validator
 from messaging.documents.parser_version import require_safe_parser
 from messaging.errors import ConfigurationError, Unavailable
 from messaging.flow import work
+from messaging.flow.admission import Admission
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.exchange import Exchange
 from messaging.flow.issuers import Issuer
@@ -94,6 +95,7 @@ async def open_exchange(
                     signatures=signatures,
                     anchors=tuple([await _anchor(one, reach) for one in settings.anchors()]),
                     reach=reach,
+                    admission=Admission(settings.admission()),
                 )
     finally:
         await database.close()

@@ -6,13 +6,15 @@ SamhandlingError
 │   ├── DatabaseUnavailable   the database does not answer, or its answer was lost
 │   │   └── TransactionConflict   two transactions stood in each other's way, and this one was undone
 │   ├── StorageFull           the disk's reserve is reached
-│   └── DocumentDamaged       what is kept of a document is not what was written
+│   ├── DocumentDamaged       what is kept of a document is not what was written
+│   └── Busy                  as many large requests are under way as the memory holds
 └── CallerError               the caller asked for something it may not have
     ├── InvalidRequest        the request's own form is wrong
     ├── Unauthenticated       nobody we know
     ├── Forbidden             somebody we know, who may not do this
     ├── NotFound              not there, or not the caller's to see: the two are told alike
     ├── Locked                the HER-id is reserved for another client
+    ├── TooManyRequests       faster than the caller's share, or too many who cannot say who they are
     ├── Conflict              the same MsgId with other bytes
     └── Refused               the document has faults
 
@@ -60,6 +62,10 @@ class DocumentDamaged(Unavailable):
 
     def __init__(self, message: str, *, retry_after: int = 3600) -> None:
         super().__init__(message, retry_after=retry_after)
+
+
+class Busy(Unavailable):
+    """As many large requests are under way as the memory holds."""
 
 
 class CallerError(SamhandlingError):
@@ -111,6 +117,16 @@ class Locked(CallerError):
     def __init__(self, message: str, *, her_ids: Sequence[int] = ()) -> None:
         super().__init__(message)
         self.her_ids = tuple(her_ids)
+
+
+class TooManyRequests(CallerError):
+    """The caller asks faster than its share; the next request may come after `retry_after` seconds."""
+
+    code = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Conflict(CallerError):

@@ -20,10 +20,10 @@ from messaging.flow.exchange import Terms
 from messaging.limit_settings import LimitSettings
 from messaging.model.edge import Edge
 from messaging.model.limits import Limits
-from messaging.model.manners import Manners
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import MAILBOX, Routes
 from messaging.model.rules import RuleLine, RuleName, RulePolicy, Severity
+from messaging.serving_settings import ServingSettings
 from messaging.signature_settings import SignatureSettings
 
 PREFIX = "SAMHANDLING_"
@@ -116,7 +116,7 @@ class TokenKeySetting(BaseModel):
 KeySetting = Annotated[FileKeySetting | EnvironmentKeySetting | TokenKeySetting, Field(discriminator="kind")]
 
 
-class Settings(BaseSettings):
+class Settings(ServingSettings):
     """The operator's settings; a name we do not know, or a value we cannot use, stops the start."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -204,19 +204,6 @@ class Settings(BaseSettings):
     audit_seal_seconds: float = Field(
         1, ge=0, le=5, description="The audit log is sealed this often; 0 leaves it unsealed, to measure what it costs"
     )
-    header_seconds: float = Field(
-        10, gt=0, description="How long the header of a request may take; then the connection is ended (408)"
-    )
-    body_seconds: float = Field(
-        30,
-        gt=0,
-        description="How long a body may take, unless it keeps to `slowest_bytes_per_second` (408); also how long an "
-        "answer may wait to be read",
-    )
-    slowest_bytes_per_second: int = Field(10_000, ge=1, description="A body this fast may take longer")
-    idle_seconds: float = Field(75, gt=0, description="How long a connection is kept for another request")
-    header_bytes: int = Field(32_768, ge=4_096, description="A larger request header is refused (431)")
-    header_fields: int = Field(100, ge=20, description="A request header with more fields is refused (431)")
     calls_allowed: tuple[IPv4Network | IPv6Network, ...] = Field(
         (),
         description="Networks that the exchange may call beside public addresses, such as `10.20.0.0/16`",
@@ -299,17 +286,6 @@ class Settings(BaseSettings):
     def document_limits(self) -> Limits:
         """Give the limits that documents are held to."""
         return self.limits.limits(document_bytes=self.largest_document_bytes)
-
-    def manners(self) -> Manners:
-        """Give what a caller's connection must keep to."""
-        return Manners(
-            head_seconds=self.header_seconds,
-            body_seconds=self.body_seconds,
-            slowest_bytes=self.slowest_bytes_per_second,
-            idle_seconds=self.idle_seconds,
-            head_bytes=self.header_bytes,
-            head_fields=self.header_fields,
-        )
 
     def audit_key(self) -> Path:
         """Name the file of the secret that signs seals."""

@@ -35,7 +35,14 @@ def clock() -> SetClock:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings on a fresh database."""
-    return Settings(database_url=database_url, key_file=tmp_path / "key", disk_reserve_bytes=0, heartbeat_seconds=0.2)
+    return Settings(
+        database_url=database_url,
+        key_file=tmp_path / "key",
+        disk_reserve_bytes=0,
+        heartbeat_seconds=0.2,
+        requests_per_second=0,
+        failures_per_minute=0,
+    )
 
 
 @pytest.fixture

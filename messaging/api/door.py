@@ -1,10 +1,8 @@
-"""The door: who calls is known before the body is read, and the body is read only as far as its limit."""
+"""The door: who calls, and whether they may call so often, is known before the body is read."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import Callable, Coroutine
 from email.message import Message
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -13,9 +11,9 @@ from typing import Annotated, Any, ClassVar
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
+from messaging.api.body import bounded
 from messaging.api.security import credentials_of
 from messaging.flow.authenticate import authenticate
 from messaging.flow.exchange import Exchange, Terms
@@ -28,8 +26,6 @@ WARNINGS = "Samhandling-Warnings"
 
 _ENVELOPE = 65_536
 """How much the JSON around a Base64 document may take."""
-
-_LONGEST_NUMBER = 20
 
 
 def exchange_of(request: Request) -> Exchange:
@@ -69,13 +65,23 @@ class Door(APIRoute):
 
         async def admit(request: Request) -> Response:
             exchange = exchange_of(request)
-            request.state.client = await authenticate(exchange, credentials_of(request, exchange))
+            request.state.client = await _known(request, exchange)
             if not self.reads_body():
                 return await route(request)
             _require_media_type(request, self.takes)
-            return await route(Bounded(request, self.takes[0], self.limit(exchange.terms)))
+            async with bounded(request, exchange, self.takes[0], self.limit(exchange.terms)) as taken:
+                return await route(taken)
 
         return admit
+
+
+async def _known(request: Request, exchange: Exchange) -> Client:
+    """Tell who calls, if they have not called too often. Raises Unauthenticated or TooManyRequests."""
+    credentials = credentials_of(request, exchange)
+    async with exchange.admission.knocking(credentials):
+        client = await authenticate(exchange, credentials)
+    exchange.admission.admit(client)
+    return client
 
 
 class XmlDoor(Door):
@@ -104,42 +110,6 @@ def _require_media_type(request: Request, takes: tuple[str, ...]) -> None:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {' or '.join(takes)} in UTF-8 or ISO-8859-1."
         )
-
-
-def too_large(limit: int) -> HTTPException:
-    """Say that something is larger than the exchange takes; the connection ends, so that the rest is not read."""
-    words = f"The exchange takes at most {limit} bytes here."
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, words, {"Connection": "close"})
-
-
-class Bounded(Request):
-    """A request of one media type, whatever it was called, whose body is given up as soon as it is too large."""
-
-    def __init__(self, request: Request, media_type: str, limit: int) -> None:
-        headers = request.headers.mutablecopy()
-        headers["Content-Type"] = media_type
-        super().__init__({**request.scope, "headers": headers.raw}, request.receive)
-        self._limit = limit
-
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Read the body piece by piece; Content-Length is believed only when it says too much."""
-        declared = self.headers.get("Content-Length", "")[:_LONGEST_NUMBER]
-        if declared.isdecimal() and int(declared) > self._limit:
-            raise too_large(self._limit)
-        taken = 0
-        async with aclosing(super().stream()) as chunks:
-            async for chunk in chunks:
-                taken += len(chunk)
-                if taken > self._limit:
-                    raise too_large(self._limit)
-                yield chunk
-
-    async def json(self) -> Any:
-        """Read the body as JSON (RFC 8259): UTF-8, no NaN, no lone surrogates, no bottomless nesting."""
-        try:
-            return from_json(await self.body(), allow_inf_nan=False)
-        except ValueError:
-            raise json.JSONDecodeError("not JSON", "", 0) from None
 
 
 def tell_beside(response: Response, taken: Taken) -> None:

@@ -11,7 +11,8 @@ from fastapi import Request
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from messaging.api.door import Bounded, exchange_of
+from messaging.api.body import bounded
+from messaging.api.door import exchange_of
 from messaging.api.security import credentials_of
 from messaging.flow import marks
 from messaging.flow.signed_in import Present
@@ -32,7 +33,8 @@ async def form_in(request: Request) -> Form:
     """Read a form, the last value of each field. Raises HTTPException when it is none, or too large."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {_MEDIA_TYPE}.")
-    body = await Bounded(request, _MEDIA_TYPE, _LARGEST).body()
+    async with bounded(request, exchange_of(request), _MEDIA_TYPE, _LARGEST) as taken:
+        body = await taken.body()
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:

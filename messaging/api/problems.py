@@ -66,9 +66,10 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case errors.Refused():
             return _refused(error)
-        case errors.Unavailable():
-            headers = {"Retry-After": str(error.retry_after)}
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
+        case errors.Unavailable() | errors.TooManyRequests():
+            busy = isinstance(error, errors.TooManyRequests)
+            status = HTTPStatus.TOO_MANY_REQUESTS if busy else HTTPStatus.SERVICE_UNAVAILABLE
+            return Problem(status, str(error), status, headers={"Retry-After": str(error.retry_after)})
         case errors.CallerError():
             status = next(status for kind, status in _STATUSES if isinstance(error, kind))
             challenges = error.challenges if isinstance(error, errors.Unauthenticated) else ()
@@ -215,7 +216,7 @@ def _methods(app: FastAPI, request: Request) -> list[str]:
     ]
 
 
-READING = (400, 401, 403, 404, 500, 503)
+READING = (400, 401, 403, 404, 429, 500, 503)
 """What a request that only looks can be answered with instead."""
 CHANGING = (*READING, 409, 413, 415, 423)
 """What a request that hands something in can be answered with instead."""

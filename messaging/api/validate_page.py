@@ -10,12 +10,14 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from messaging.api import problems
-from messaging.api.door import Bounded, Here
+from messaging.api.body import bounded
+from messaging.api.door import Here
 from messaging.api.page import Accepted, Wanted, language_of, static, words_of, written
 from messaging.api.source import Result, result_of
 from messaging.api.uploads import file_in
 from messaging.documents.rendering import render_html
 from messaging.documents.values import size
+from messaging.errors import Busy
 from messaging.flow.exchange import Exchange
 from messaging.flow.judge import explain
 from messaging.model.faults import Language
@@ -54,19 +56,18 @@ async def answer(request: Request, exchange: Here, wanted: Wanted = "", accepted
     limit = _limit(exchange)
     too_large = words["too_large"].format(limit=size(limit))
     try:
-        body = await Bounded(request, content_type, limit + _ENVELOPE).body()
+        async with bounded(request, exchange, content_type, limit + _ENVELOPE) as taken:
+            content = file_in(content_type, await taken.body(), _FIELD)
+            if content is None:
+                return _page(exchange, language, words["no_file"], HTTPStatus.BAD_REQUEST)
+            if len(content) > limit:
+                return _page(exchange, language, too_large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            result = await _judged(request, exchange, content, language)
+            return _page(exchange, language, result=result)
     except HTTPException:
         return _page(exchange, language, too_large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, closes=True)
-    content = file_in(content_type, body, _FIELD)
-    if content is None:
-        return _page(exchange, language, words["no_file"], HTTPStatus.BAD_REQUEST)
-    if len(content) > limit:
-        return _page(exchange, language, too_large, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    try:
-        result = await _judged(request, exchange, content, language)
-    except TimeoutError:
+    except (Busy, TimeoutError):
         return _page(exchange, language, words["busy"], HTTPStatus.SERVICE_UNAVAILABLE)
-    return _page(exchange, language, result=result)
 
 
 @router.get("/validate/page.css", include_in_schema=False)

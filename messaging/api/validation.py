@@ -22,7 +22,7 @@ _LANGUAGES = {**dict.fromkeys(("no", "nb", "nn"), Language.NORWEGIAN), "en": Lan
 _MOST_RANGES = 20
 
 
-@router.post("/validate", openapi_extra=XML_BODY, responses=problems.documented((400, 401, 413, 415, 500, 503)))
+@router.post("/validate", openapi_extra=XML_BODY, responses=problems.documented((400, 401, 413, 415, 429, 500, 503)))
 async def validate(content: Body, exchange: Here, response: Response, accepted: Accepted = "") -> VerdictTold:
     """Judge a document as the exchange would; a rejected one is answered with 200 too, since nothing went wrong."""
     language = language_of(accepted)

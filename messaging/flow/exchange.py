@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from messaging.documents import Explainer, Validator
+from messaging.flow.admission import Admission, AdmissionTerms
 from messaging.flow.anchors import Anchor
 from messaging.flow.issuers import Issuer
 from messaging.flow.signed import Signatures
@@ -84,6 +85,8 @@ class Exchange:
     """Whose signatures are looked at, and what signs the AppRecs that are written here."""
     anchors: tuple[Anchor, ...] = ()
     """Where seals are written outside the database."""
+    admission: Admission = field(default_factory=lambda: Admission(AdmissionTerms()))
+    """Who may ask how often, and how much of what they send may be under way."""
     reach: Reach = PUBLIC
     """Whom the exchange may call."""
     passwords: Passwords = field(default_factory=Passwords)

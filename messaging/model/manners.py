@@ -26,7 +26,7 @@ class Manners:
     body_seconds: float = 30
     slowest_bytes: int = 10_000
     idle_seconds: float = 75
-    linger_seconds: float = 2
+    linger_seconds: float = 30
     """How long what still comes is read and thrown away after an early answer, so that the answer arrives."""
     head_bytes: int = 32_768
     head_fields: int = 100

@@ -68,7 +68,7 @@ async def post_message(
     asked: shapes.PostMessageRequest, response: Response, exchange: Here, client: Caller, source: SourceSystem
 ) -> UUID:
     """Hand in a document; sender and receivers are read from it."""
-    content = decoded(asked.business_document, exchange.terms)
+    content = await decoded(asked.business_document, exchange.terms)
     subset = asked.receiver_her_ids_subset
     only_to = frozenset(subset) if subset else None
     return _created(response, await receive(exchange, client, Handed(content, DOOR, source, only_to=only_to)))

@@ -72,7 +72,7 @@ async def post_message(
     asked: shapes.PostMessageRequest, response: Response, exchange: Here, client: Caller, source: SourceSystem
 ) -> shapes.PostMessageResponse:
     """Hand in a document; what is said beside it must agree with it."""
-    content = decoded(asked.business_document, exchange.terms)
+    content = await decoded(asked.business_document, exchange.terms)
     said = Announced(asked.sender_her_id, frozenset(asked.receiver_her_ids), asked.message_type_identificator)
     taken = await receive(exchange, client, Handed(content, DOOR, source, said))
     tell_beside(response, taken)
