@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.errors import Unavailable
-from messaging.flow import keys, overview
+from messaging.flow import keys, opening, overview
 from messaging.flow.exchange import Exchange
 from messaging.logs import logger_of
 from messaging.model.audit import AuditEvent
@@ -44,6 +44,7 @@ async def sweep(exchange: Exchange) -> bool:
     lapsed = await take_over(exchange)
     alarmed = await raise_alarms(exchange)
     await purge(exchange)
+    await opening.refresh(exchange)
     await keys.write_uses(exchange)
     counted = await overview.count_on(exchange)
     return _AT_A_TIME in (lapsed, alarmed) or counted == overview.COUNTED_AT_A_TIME

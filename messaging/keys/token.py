@@ -19,13 +19,20 @@ _READABLE = {Attribute.EXTRACTABLE: True, Attribute.SENSITIVE: False, Attribute.
 """The keys that the token wraps live in its memory for a moment only; the master key itself never comes out."""
 
 
+def _opened(token: Any, pin: str) -> Any:
+    try:
+        return token.open(user_pin=pin)
+    except pkcs11.UserAlreadyLoggedIn:  # by another key of the same token: the login is the process's
+        return token.open()
+
+
 class TokenKey:
     """An AES key of 256 bits in a token, found by its label."""
 
     def __init__(self, module: str, *, token: str, key: str, pin: str) -> None:
         """Open the token and find the key. Raises ConfigurationError."""
         try:
-            self._session: Any = pkcs11.lib(module).get_token(token_label=token).open(user_pin=pin)
+            self._session = _opened(pkcs11.lib(module).get_token(token_label=token), pin)
             self._key: Any = self._session.get_key(ObjectClass.SECRET_KEY, KeyType.AES, label=key)
             self.id = named(self.wrap(NAMED_BY))
         except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:

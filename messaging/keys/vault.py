@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -118,22 +119,17 @@ class Vault:
         """Encrypt a content with a new key of its own, and wrap that."""
         key = new_key()
         form, encrypted = encrypt(content, key, about)
-        return Sealed(form, encrypted, self._current, self._wrap(key, about))
+        return Sealed(form, encrypted, self._current, self._wrap(key, about.id))
 
     def open(self, payload: Payload) -> bytes:
         """Give a content back. Raises DamagedPayload, or MissingKey when this process lacks the key to its key."""
         if payload.form in UNENCRYPTED and payload.key_id is None:
             return unpacked(payload.content, payload.size, compressed=payload.form == DEFLATE)
-        return decrypt(payload, self._unwrap(payload))
+        return decrypt(payload, self._unwrap(payload.about.id, payload.key_id, payload.wrapped))
 
-    def add(self, content: bytes, beside: Payload, about: About) -> tuple[str, bytes]:
-        """Encrypt one more content with the key of another one, so that both are lost together."""
-        return encrypt(content, self._unwrap(beside), about)
-
-    def rewrap(self, payload: Payload) -> Sealed:
-        """Wrap a payload's key anew, with the current encryption key; the content stays as it is."""
-        wrapped = self._wrap(self._unwrap(payload), payload.about)
-        return Sealed(payload.form, payload.content, self._current, wrapped)
+    def rewrap(self, content_id: UUID, key_id: str, wrapped: bytes) -> bytes:
+        """Wrap a document's key anew, with the current encryption key. Raises DamagedPayload, MissingKey."""
+        return self._wrap(self._unwrap(content_id, key_id, wrapped), content_id)
 
     def patient_hash(self, number: str) -> bytes:
         """Hash a patient's national number with the key that is for that alone: messages are found by it."""
@@ -141,24 +137,23 @@ class Vault:
             raise RuntimeError("a vault hashes nothing before it has learnt its keys")
         return hmac.new(self._patient, number.encode(), hashlib.sha256).digest()
 
-    def _wrap(self, key: bytes, about: About) -> bytes:
+    def _wrap(self, key: bytes, content_id: UUID) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._wrappers[self._current].encrypt(nonce, key, _bound(self._current, about))
+        return nonce + self._wrappers[self._current].encrypt(nonce, key, _bound(self._current, content_id))
 
-    def _unwrap(self, payload: Payload) -> bytes:
-        if payload.key_id is None or payload.wrapped is None:
+    def _unwrap(self, content_id: UUID, key_id: str | None, wrapped: bytes | None) -> bytes:
+        if key_id is None or wrapped is None:
             raise DamagedPayload
-        wrapper = self._wrappers.get(payload.key_id)
+        wrapper = self._wrappers.get(key_id)
         if wrapper is None:
             raise MissingKey(
                 "The document's key was renewed and this process does not know the new one yet; repeat in a moment."
             )
         try:
-            nonce, rest = payload.wrapped[:NONCE_BYTES], payload.wrapped[NONCE_BYTES:]
-            return wrapper.decrypt(nonce, rest, _bound(payload.key_id, payload.about))
+            return wrapper.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound(key_id, content_id))
         except (InvalidTag, ValueError) as error:
             raise DamagedPayload from error
 
 
-def _bound(key_id: str, about: About) -> bytes:
-    return key_id.encode() + about.id.bytes
+def _bound(key_id: str, content_id: UUID) -> bytes:
+    return key_id.encode() + content_id.bytes

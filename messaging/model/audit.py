@@ -54,6 +54,8 @@ class AuditEvent(StrEnum):
     ACCOUNT_ROLE_CHANGED = "account.role_changed"
     ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a word of the log, and no password
     REFUSALS_PURGED = "retention.refusals_purged"
+    KEYS_ROTATED = "keys.rotated"
+    KEYS_REWRAPPED = "keys.rewrapped"
     PAYLOAD_DAMAGED = "alarm.payload_damaged"
     UNSEALED = "alarm.audit_unsealed"
     AUDIT_GAP = "alarm.audit_gap"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from messaging.keys import PATIENT, PAYLOAD, EncryptionKey, Vault
 from messaging.store import tables_of_keys as t
@@ -34,3 +34,9 @@ async def begin(tx: WriteTx, vault: Vault, *, at: datetime) -> None:
 async def add(tx: WriteTx, key: EncryptionKey) -> None:
     """Keep a new encryption key."""
     await tx.connection.execute(t.encryption_key.insert().values(**asdict(key)))
+
+
+async def replace(tx: WriteTx, key: EncryptionKey) -> None:
+    """Keep an encryption key as it is wrapped now."""
+    changed = {"master": key.master, "wrapped": key.wrapped}
+    await tx.connection.execute(update(t.encryption_key).where(t.encryption_key.c.id == key.id).values(**changed))
