@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -95,6 +96,13 @@ def work() -> None:
     asyncio.run(until_stopped())
 
 
+class Ways(StrEnum):
+    """How the demo's systems say who they are."""
+
+    KEY = "key"
+    OAUTH = "oauth"
+
+
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Play the stay, print the summary, and stop.")] = False,
@@ -103,12 +111,14 @@ def demo(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8080,
     data: Annotated[Path | None, typer.Option(help="The folder to keep the demo's data in.")] = None,
     database_url: Annotated[str | None, typer.Option(help="A PostgreSQL database instead of an SQLite file.")] = None,
+    auth: Annotated[Ways, typer.Option(help="How the simulated systems say who they are.")] = Ways.KEY,
 ) -> None:
     """Play one patient's stay through the public API, and keep serving."""
     from messaging import demo as played
 
-    code = asyncio.run(played.run(once=once, idle=idle, host=host, port=port, data=data, database_url=database_url))
-    raise typer.Exit(code)
+    oauth = auth is Ways.OAUTH
+    run = played.run(once=once, idle=idle, host=host, port=port, data=data, database_url=database_url, oauth=oauth)
+    raise typer.Exit(asyncio.run(run))
 
 
 def migrate() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from messaging.app import create_app
+from messaging.demo.issuing import Issuing, issuing
 from messaging.demo.play import Played, closing, play, reason
 from messaging.demo.serving import listen, serving
 from messaging.demo.words import Words
@@ -19,32 +21,42 @@ from messaging.settings import load
 DEFAULT_FOLDER = Path("demo-data")
 
 
-async def run(*, once: bool, idle: bool, host: str, port: int, data: Path | None, database_url: str | None) -> int:
+async def run(
+    *, once: bool, idle: bool, host: str, port: int, data: Path | None, database_url: str | None, oauth: bool = False
+) -> int:
     """Start the exchange, play one patient's stay, and serve until SIGINT or SIGTERM; returns the exit code.
 
     `once` plays and stops: 0 only if every message ended acknowledged, else 1. `idle` serves without playing.
     `data` is the folder for the SQLite file, the key file and demo.json; None is `demo-data`, or with `once` a new
     temporary folder. `database_url` takes the SQLite file's place; port 0 finds a free one.
+    With `oauth` an issuer of access tokens runs beside it, and the systems call by tokens bound to keys of their own.
     Raises ConfigurationError when the folder, the port or the database cannot be used.
     """
-    if once and data is None:
-        with TemporaryDirectory(prefix="samhandling-demo-") as folder:
-            return await _run(once=once, idle=idle, host=host, port=port, data=Path(folder), database_url=database_url)
-    return await _run(
-        once=once, idle=idle, host=host, port=port, data=data or DEFAULT_FOLDER, database_url=database_url
-    )
+    async with AsyncExitStack() as stack:
+        if once and data is None:
+            data = Path(stack.enter_context(TemporaryDirectory(prefix="samhandling-demo-")))
+        trust = await stack.enter_async_context(issuing()) if oauth else None
+        place = data or DEFAULT_FOLDER
+        return await _run(
+            once=once, idle=idle, host=host, port=port, data=place, database_url=database_url, trust=trust
+        )
 
 
-async def _run(*, once: bool, idle: bool, host: str, port: int, data: Path, database_url: str | None) -> int:
+async def _run(
+    *, once: bool, idle: bool, host: str, port: int, data: Path, database_url: str | None, trust: Issuing | None
+) -> int:
     stop = _stop_on_signals()
     with DemoFolder.opened(data) as folder, listen(host, port) as socket:
         url = database_url or folder.sqlite_url
-        settings = load(database_url=url, key_file=folder.key_file, host=host, port=port)
+        more = trust.settings() if trust else {}
+        settings = load(database_url=url, key_file=folder.key_file, host=host, port=port, **more)
         app = create_app(settings)
         async with app.router.lifespan_context(app):
             guests = await enrol(app.state.exchange, folder.take_keys())
+            if trust:
+                guests = await trust.introduce(app.state.exchange, guests)
             async with serving(app, app.state.exchange, socket, stop, settings.manners()) as base_url:
-                words = Words(base_url, guests)
+                words = Words(base_url, guests, issuer=trust.issuer.url if trust else None)
                 with folder.announced(base_url=base_url, database_url=url, pid=os.getpid(), guests=guests):
                     if not idle:
                         return await _perform(words, folder, stop, base_url=base_url, guests=guests, once=once)

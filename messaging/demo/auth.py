@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,15 +20,7 @@ _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _RENEWED_BEFORE = timedelta(seconds=30)
 
 
-class Identity(Auth):
-    """What says, with each request, who calls."""
-
-    @abstractmethod
-    def for_curl(self) -> str:
-        """Tell how a person would say it on the command line, or what stands in the way."""
-
-
-class ByKey(Identity):
+class ByKey(Auth):
     """By API key."""
 
     def __init__(self, key: str) -> None:
@@ -40,13 +31,9 @@ class ByKey(Identity):
         request.headers["Authorization"] = f"Bearer {self.key}"
         yield request
 
-    def for_curl(self) -> str:
-        """Give the header."""
-        return f"Authorization: Bearer {self.key}"
-
 
 @dataclass
-class ByToken(Identity):
+class ByToken(Auth):
     """By access tokens: fetched from the issuer when they are needed, and proven anew with each request."""
 
     issuer: str
@@ -66,10 +53,6 @@ class ByToken(Identity):
         place = request.url.copy_with(query=None, fragment=None)
         request.headers["DPoP"] = self._proof(request.method, str(place), ath=hashed(token.encode()))
         yield request
-
-    def for_curl(self) -> str:
-        """Say that curl cannot."""
-        return "DPoP needs a proof with each request, which curl cannot make"
 
     async def _fresh(self) -> str:
         async with self._fetching:

@@ -122,7 +122,7 @@ async def closing(base_url: str, guests: list[Guest], played: list[Played]) -> l
     operator = next(guest for guest in guests if guest.name == _OPERATOR)
     systems = {guest.name: system_of(base_url, guest) for guest in guests if guest.name != _OPERATOR}
     rows = []
-    async with AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {operator.key}"}) as http:
+    async with AsyncClient(base_url=base_url, auth=operator.auth) as http:
         for done in played:
             standings = await systems[done.step.client].status(done.message_id)
             watched = (await http.get(f"/operations/messages/{done.message_id}")).raise_for_status().json()

@@ -52,35 +52,57 @@ async def serving(
     ready = asyncio.create_task(server.ready.wait())
     try:
         await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
-        yield _address(socket)
+        yield address_of(socket)
     finally:
         ready.cancel()
         server.should_exit = True
         await running
 
 
-class _Server(uvicorn.Server):
-    """A server that says when it is ready, ends its endless streams first, and leaves the signals to the demo."""
+@asynccontextmanager
+async def serving_beside(app: Any, socket: sockets.socket) -> AsyncIterator[None]:
+    """Serve an application that is no exchange, as long as the block lasts."""
+    server = _Quiet(configured(app, Manners(), lifespan="off", timeout_graceful_shutdown=_GOODBYE_SECONDS))
+    running = asyncio.create_task(server.serve(sockets=[socket]))
+    ready = asyncio.create_task(server.ready.wait())
+    try:
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        yield
+    finally:
+        ready.cancel()
+        server.should_exit = True
+        await running
 
-    def __init__(self, config: uvicorn.Config, exchange: Exchange) -> None:
+
+class _Quiet(uvicorn.Server):
+    """A server that says when it is ready, and leaves the signals to the demo."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
-        self._exchange = exchange
 
     async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
-
-    async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
-        end_streams(self._exchange)
-        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def _address(socket: sockets.socket) -> str:
+class _Server(_Quiet):
+    """A server that ends its endless streams first."""
+
+    def __init__(self, config: uvicorn.Config, exchange: Exchange) -> None:
+        super().__init__(config)
+        self._exchange = exchange
+
+    async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
+        end_streams(self._exchange)
+        await super().shutdown(sockets)
+
+
+def address_of(socket: sockets.socket) -> str:
     """Tell the address as a client on this machine would type it."""
     host, port = socket.getsockname()[:2]
     match host:

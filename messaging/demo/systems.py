@@ -48,8 +48,8 @@ class System(ABC):
         self._http = AsyncClient(
             base_url=base_url,
             timeout=_PATIENCE_SECONDS,
+            auth=guest.auth,
             headers={
-                "Authorization": f"Bearer {guest.key}",
                 "api-version": api_version,
                 "nhn-source-system": f"Demo {guest.name}, v{__version__}",
             },

@@ -30,10 +30,11 @@ _ADDRESSES = (
 class Words:
     """Says what happens, in one line each."""
 
-    def __init__(self, base_url: str, guests: list[Guest]) -> None:
+    def __init__(self, base_url: str, guests: list[Guest], *, issuer: str | None = None) -> None:
         terminal = Console(highlight=False)
         self._console = terminal if terminal.is_terminal else Console(highlight=False, width=_WIDE)
         self._base_url = base_url
+        self._issuer = issuer
         self._guests = guests
         self._names = {party.her_id: party.name for party in fixtures.parties()}
 
@@ -48,6 +49,8 @@ class Words:
         )
         for name, door in _DOORS.items():
             self._say(f"  [cyan]{name:8}[/] sends by {door.sends_by}, receives by {door.receives_by}")
+        if self._issuer:
+            self._say(f"\nEach calls with an access token from {self._issuer}, bound to a key of its own (DPoP).")
         self._say("")
 
     def step(self, done: Played) -> None:

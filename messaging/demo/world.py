@@ -14,10 +14,12 @@ from typing import Any
 
 import fixtures
 from fixtures.stay import stay
+from messaging.demo.auth import ByKey
 from messaging.errors import ConfigurationError, Unauthenticated
 from messaging.flow import clients, inspect
 from messaging.flow.authenticate import authenticate
 from messaging.flow.exchange import Exchange
+from messaging.http import Auth
 from messaging.model.access import Role
 from messaging.model.clock import system_clock
 from messaging.model.credentials import Credentials
@@ -34,6 +36,8 @@ class Guest:
     client: Client
     parties: tuple[Party, ...]
     key: str
+    auth: Auth
+    """What says who calls, with each request."""
 
     @property
     def name(self) -> str:
@@ -153,14 +157,11 @@ async def enrol(exchange: Exchange, known_keys: dict[str, str]) -> list[Guest]:
     for client in fixtures.clients():
         if client.id in known and client.name not in keys:  # its key is lost, and two more would be one too many
             await clients.revoke(exchange, _DEMO, client.id)
-    return [
-        Guest(
-            client,
-            tuple(listed[her_id] for her_id in sorted(client.her_ids)),
-            keys.get(client.name) or await clients.register_client(exchange, client, actor=_ACTOR),
-        )
-        for client in fixtures.clients()
-    ]
+    guests = []
+    for client in fixtures.clients():
+        key = keys.get(client.name) or await clients.register_client(exchange, client, actor=_ACTOR)
+        guests.append(Guest(client, tuple(listed[her_id] for her_id in sorted(client.her_ids)), key, ByKey(key)))
+    return guests
 
 
 async def _opens(exchange: Exchange, client: Client, key: str) -> bool:

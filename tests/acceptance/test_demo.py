@@ -180,3 +180,10 @@ async def test_two_demos_on_one_folder_are_one_too_many(tmp_path: Path) -> None:
     assert second.returncode == 2
     assert "Another demo runs on" in complained.decode()
     assert still_there["pid"] == first.pid
+
+
+async def test_the_play_runs_with_access_tokens_that_are_bound_to_their_callers(tmp_path: Path) -> None:
+    async with demo("--once", "--auth", "oauth", "--data", str(tmp_path / "data"), cwd=tmp_path) as process:
+        said = await lines_until(process, "messages ended acknowledged")
+        assert await process.wait() == 0
+    assert any("bound to a key of its own (DPoP)" in line for line in said)
