@@ -19,6 +19,7 @@ from messaging.demo.serving import listen, serving
 from messaging.flow import clients
 from messaging.model.party import Client
 from messaging.settings import Settings
+from messaging.store import session
 
 HOSPITAL = next(client for client in fixtures.clients() if client.name == "sykehus")
 
@@ -29,6 +30,8 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if "authentication" in without:
         door.caller_of = _anybody
+    if "wall" in without:
+        session.look_with = _unwalled
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
     settings = Settings(database_url=url, key_file=folder / "key", requests_per_second=0, **sealed)
     with listen("127.0.0.1", 0) as socket:
@@ -40,6 +43,10 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
             async with serving(app, exchange, socket, stop, settings.manners()):
                 print(json.dumps({"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key}), flush=True)
                 await stop.wait()
+
+
+async def _unwalled(*_: object) -> None:
+    return None
 
 
 async def _anybody(*_: object) -> Client:
