@@ -100,6 +100,7 @@ async def log(
 
 async def delete_notifications(exchange: Exchange, actor: Client, ids: Collection[UUID]) -> None:
     """Take processed notifications off the unread queue; an id that is not the caller's is passed over in silence."""
+    authorise(actor, Action.COLLECT)
     async with exchange.database.write(Sight.of(actor)) as tx:
         await notifications.delete(tx, ids, actor.her_ids, at=exchange.clock())
 

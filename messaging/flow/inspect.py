@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from messaging.errors import Forbidden, InvalidRequest, NotFound
+from messaging.errors import InvalidRequest, NotFound
 from messaging.flow import refuse, trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import document_of, opened
 from messaging.flow.receive import require_room
 from messaging.keys import Payload
-from messaging.model.access import Action, Resource, authorise
+from messaging.model.access import Action, Resource, authorise, permit
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
 from messaging.model.sight import NOTHING, Sight
@@ -58,6 +58,7 @@ class Conversation:
 
 async def search(exchange: Exchange, actor: Client, wanted: Search, *, door: str = OPERATIONS) -> list[dict[str, Any]]:
     """List messages, newest first, each with its deliveries: all of them for an operator, its own for a party."""
+    permit(actor, Action.READ)
     async with exchange.database.read(Sight.of(actor)) as tx:
         rows = await messages.search(tx, replace(wanted, her_ids=_seen_by(actor)))
         found = await _with_succession(tx, rows, actor)
@@ -71,6 +72,7 @@ async def conversation(exchange: Exchange, actor: Client, any_id: str, *, door: 
 
     Raises NotFound alike where there is nothing and where nothing of it is the caller's.
     """
+    permit(actor, Action.READ)
     async with exchange.database.read(Sight.of(actor)) as tx:
         rows = await messages.conversation(tx, any_id, her_ids=_seen_by(actor), limit=_LONGEST_CONVERSATION + 1)
         if not rows:
@@ -110,11 +112,10 @@ async def _with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client
 async def story(exchange: Exchange, actor: Client, message_id: UUID, *, door: str = OPERATIONS) -> Story:
     """Read one message's life. Raises NotFound alike for no message and for somebody else's."""
     async with exchange.database.read(Sight.of(actor)) as tx:
-        between = await messages.parties_of(tx, message_id)
+        authorise(actor, Action.READ, Resource(await messages.parties_of(tx, message_id)))
         row = await messages.get(tx, message_id)
         if row is None:
             raise NotFound("There is no such message, or it is not yours to see.")
-        authorise(actor, Action.READ, Resource(between))
         delivered = await deliveries.of_message(tx, message_id)
         attempts = await deliveries.attempts_of(tx, [delivery["id"] for delivery in delivered])
         (told,) = await _with_succession(tx, [row], actor)
@@ -141,6 +142,7 @@ async def refused(
     exchange: Exchange, actor: Client, *, before: Before | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """List refused documents, newest first: all of them for an operator, those it handed in itself for a party."""
+    permit(actor, Action.READ)
     async with exchange.database.read(Sight.of(actor)) as tx:
         client_id = None if actor.oversees else actor.id
         found = await messages.refusals(tx, client_id=client_id, before=before, limit=limit)
@@ -157,9 +159,8 @@ async def refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[s
 
 async def refused_document(exchange: Exchange, actor: Client, refusal_id: UUID, *, door: str) -> bytes:
     """Read a refused document itself as the client that handed it in, and the access is recorded."""
+    permit(actor, Action.READ_CONTENT)
     row, payload = await _refusal(exchange, actor, refusal_id)
-    if row["client_id"] != actor.id:
-        raise Forbidden("Only the client that handed a refused document in reads it without saying why.")
     return await _give_refused(exchange, actor, row, payload, door=door)
 
 
@@ -198,9 +199,10 @@ async def refused_receipts(exchange: Exchange, actor: Client, refusal_id: UUID) 
 
 
 async def _refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> tuple[dict[str, Any], Payload]:
+    permit(actor, Action.READ)
     async with exchange.database.read(Sight.of(actor)) as tx:
-        found = await payloads.of_refusal(tx, refusal_id)
-    if found is None or not (actor.oversees or found[0]["client_id"] == actor.id):
+        found = await payloads.of_refusal(tx, refusal_id, client_id=None if actor.oversees else actor.id)
+    if found is None:
         raise NotFound("There is no such refused document (any more), or it is not yours to see.")
     return found
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from messaging.flow.exchange import Exchange
+from messaging.model.access import Action, permit
 from messaging.model.lengths import percentile
 from messaging.model.lifecycle import State
 from messaging.model.party import Client
@@ -59,6 +60,7 @@ class Waited:
 
 async def needs(exchange: Exchange, actor: Client) -> tuple[Attention, ...]:
     """Tell what needs somebody now, in the order of urgency, also where there is nothing of it."""
+    permit(actor, Action.READ)
     now = exchange.clock()
     her_ids = None if actor.oversees else actor.her_ids
     async with exchange.database.read(Sight.of(actor)) as tx:
@@ -86,6 +88,7 @@ async def _unsealed(tx: ReadTx, now: datetime) -> Need:
 
 async def by_hour(exchange: Exchange, actor: Client, *, back: timedelta) -> list[Hour]:
     """Tell what went through, hour by hour."""
+    permit(actor, Action.READ)
     start = (exchange.clock() - back).replace(minute=0, second=0, microsecond=0)
     async with exchange.database.read(Sight.of(actor)) as tx:
         return await traffic.by_hour(tx, start=start, her_ids=None if actor.oversees else actor.her_ids)
@@ -93,6 +96,7 @@ async def by_hour(exchange: Exchange, actor: Client, *, back: timedelta) -> list
 
 async def waited(exchange: Exchange, actor: Client, *, back: timedelta, by: tuple[str, ...]) -> list[Waited]:
     """Tell how long AppRecs took, for each pair of parties or each type, the slowest first."""
+    permit(actor, Action.READ)
     start = (exchange.clock() - back).replace(hour=0, minute=0, second=0, microsecond=0)
     async with exchange.database.read(Sight.of(actor)) as tx:
         her_ids = None if actor.oversees else actor.her_ids

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from messaging.errors import NotFound
 from messaging.flow.exchange import Exchange
-from messaging.model.access import Action, Resource, authorise
+from messaging.model.access import Action, Resource, authorise, permit
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client
 from messaging.model.sight import Sight
@@ -116,9 +116,9 @@ async def readers_of(
     """
     async with exchange.database.read(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
+        authorise(actor, Action.READ, Resource(between))
         if not between:
             raise NotFound("There is no such message, or it is not yours to see.")
-        authorise(actor, Action.READ, Resource(between))
         wanted = _readings(period, before, limit)
         return await audit.search(tx, replace(wanted, message_ids=(message_id,)))
 
@@ -127,6 +127,7 @@ async def readings(
     exchange: Exchange, actor: Client, period: Period, *, before: Before | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """List who has read any message of one's own, newest first; every message for whoever oversees the exchange."""
+    permit(actor, Action.READ)
     wanted = replace(_readings(period, before, limit), her_ids=None if actor.oversees else actor.her_ids)
     async with exchange.database.read(Sight.of(actor)) as tx:
         return await audit.search(tx, wanted)

@@ -82,20 +82,27 @@ def authorise(actor: Client, action: Action, resource: Resource = NOTHING) -> No
 
     To act for parties, all of them must be granted; to read a message, one of its parties suffices.
     """
-    if action not in ALLOWED[actor.role]:
-        _deny(action, f"the caller has the role {actor.role}, which may not do this")
-    if actor.limited_to is not None and action not in actor.limited_to:
-        _deny(action, f"the caller's own limits leave out the scope {action!r}")
+    try:
+        permit(actor, action)
+    except Forbidden:
+        if action in _OF_MESSAGES:
+            raise NotFound("There is no such message, or it is not yours to see.") from None
+        raise
     if action in _FOR_PARTIES:
         _act(actor, action, resource)
     elif action in _OF_MESSAGES and not (actor.oversees or actor.her_ids & resource.her_ids):
         raise NotFound("There is no such message, or it is not yours to see.")
 
 
-def _deny(action: Action, why: str) -> None:
-    if action in _OF_MESSAGES:
-        raise NotFound("There is no such message, or it is not yours to see.")
-    raise Forbidden(f"This needs leave to {action}: {why}.")
+def permit(actor: Client, action: Action) -> None:
+    """Let an actor pass whose role and limits leave the action at all; what it then finds is its own. Raises Forbidden.
+
+    It is decided before anything is looked up, and so tells nothing of what there is.
+    """
+    if action not in ALLOWED[actor.role]:
+        raise Forbidden(f"This needs leave to {action}: the caller has the role {actor.role}, which may not do this.")
+    if actor.limited_to is not None and action not in actor.limited_to:
+        raise Forbidden(f"This needs leave to {action}: the caller's own limits leave out the scope {action!r}.")
 
 
 def _act(actor: Client, action: Action, resource: Resource) -> None:

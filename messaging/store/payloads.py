@@ -52,13 +52,15 @@ async def of_message(tx: ReadTx, message_id: UUID) -> Payload | None:
     return _payload(about_message(dict(row)), row) if row else None
 
 
-async def of_refusal(tx: ReadTx, refusal_id: UUID) -> tuple[t.Row, Payload] | None:
-    """Read a refused document's entry, and the document as it lies there."""
+async def of_refusal(tx: ReadTx, refusal_id: UUID, *, client_id: str | None = None) -> tuple[t.Row, Payload] | None:
+    """Read a refused document's entry, and the document as it lies there; perhaps only if this client handed it in."""
     query = (
         select(t.refusal, keys.payload_key.c.key_id, keys.payload_key.c.wrapped)
         .outerjoin(keys.payload_key, keys.payload_key.c.content_id == t.refusal.c.id)
         .where(t.refusal.c.id == refusal_id)
     )
+    if client_id is not None:
+        query = query.where(t.refusal.c.client_id == client_id)
     found = (await tx.execute(query)).mappings().first()
     if found is None:
         return None

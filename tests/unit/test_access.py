@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from messaging.errors import Forbidden, Locked, NotFound
-from messaging.model.access import ALLOWED, Action, Resource, Role, authorise
+from messaging.model.access import ALLOWED, Action, Resource, Role, authorise, permit
 from messaging.model.party import Client
 
 WARD = Client("ward", "ward", her_ids=frozenset({1, 2}))
@@ -59,6 +59,13 @@ def test_a_key_limited_to_some_actions_may_do_no_others() -> None:
         authorise(sender, Action.COLLECT, Resource(frozenset({1})))
     with pytest.raises(NotFound):
         authorise(sender, Action.READ, Resource(frozenset({1})))
+
+
+def test_what_a_role_or_its_limits_leave_out_is_refused_before_anything_is_looked_up() -> None:
+    permit(WARD, Action.READ)
+    for actor in (OPERATOR, Client("sender", "sender", her_ids=frozenset({1}), limited_to=frozenset({Action.SEND}))):
+        with pytest.raises(Forbidden):
+            permit(actor, Action.READ_CONTENT)
 
 
 @pytest.mark.parametrize("action", [Action.SEND, Action.ACKNOWLEDGE, Action.CONFIGURE])
