@@ -12,6 +12,7 @@ from messaging.api import contract, documents, health, operations, people, probl
 from messaging.api.edi import Versions
 from messaging.api.edi.v2 import create_v2
 from messaging.api.edi.v3 import create_v3
+from messaging.api.fhir import routes as fhir
 from messaging.api.request_ids import RequestIds
 
 
@@ -27,7 +28,7 @@ def create_api() -> FastAPI:
         middleware=[Middleware(RequestIds), Middleware(Versions, versions={"2": v2, "3": v3})],
     )
     v2.state = v3.state = app.state
-    for module in (documents, validation, validate_page, operations, readings, people, health):
+    for module in (documents, validation, validate_page, operations, readings, people, health, fhir):
         app.include_router(module.router)
 
     @app.get("/openapi/edi-v2.json", include_in_schema=False)

@@ -36,6 +36,6 @@ def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _correct_answers(answers: dict[str, Any], errors: tuple[str, ...]) -> None:
     answers.pop("422", None)
     for status, told in answers.items():
-        if status >= "400" and "content" in told:
+        if status >= "400" and "application/json" in told.get("content", {}):
             shape = next(iter(told["content"].values()))
             told["content"] = {errors[0]: shape, **{name: {"schema": {"type": "object"}} for name in errors[1:]}}

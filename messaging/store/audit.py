@@ -73,6 +73,7 @@ class Wanted:
     numbers: Collection[int] | None = None
     events: Collection[str] | None = None
     actor: str | None = None
+    party: int | None = None
     since: datetime | None = None
     until: datetime | None = None
     before: tuple[datetime, int] | None = None
@@ -85,6 +86,8 @@ async def search(tx: ReadTx, wanted: Wanted) -> list[t.Row]:
     conditions: list[Any] = []
     if wanted.her_ids is not None:
         conditions.append(c.message_id.in_(select(t.message.c.id).where(is_party(wanted.her_ids))))
+    if wanted.party is not None:
+        conditions.append(c.message_id.in_(select(t.message.c.id).where(is_party([wanted.party]))))
     if wanted.message_ids is not None:
         conditions.append(c.message_id.in_(wanted.message_ids))
     if wanted.numbers is not None:

@@ -43,6 +43,20 @@ async def parties_of(tx: ReadTx, message_id: UUID) -> frozenset[int]:
     return frozenset(her_id for row in await tx.execute(query) for her_id in row if her_id is not None)
 
 
+async def named(tx: ReadTx, text: str, *, limit: int = 100) -> list[UUID]:
+    """Name the messages that an id means: our own, or a sender's MsgId."""
+    meant = [t.message.c.msg_id == text]
+    with suppress(ValueError):
+        meant.append(t.message.c.id == UUID(text))
+    return list(await tx.scalars(select(t.message.c.id).where(or_(*meant)).limit(limit)))
+
+
+async def with_deliveries(tx: ReadTx, ids: Collection[UUID]) -> list[t.Row]:
+    """Read messages by their ids, each with its deliveries under `deliveries`."""
+    found = await tx.execute(select(t.message).where(t.message.c.id.in_(ids)))
+    return await _with_deliveries(tx, [dict(row) for row in found.mappings()])
+
+
 async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
     """Find the message that a sender gave a MsgId to."""
     query = select(t.message).where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)

@@ -1,0 +1,1 @@
+"""The audit log as FHIR R4: AuditEvents that any FHIR client reads, one for each line."""
