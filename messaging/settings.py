@@ -148,6 +148,10 @@ class Settings(ServingSettings):
     )
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on")
+    uds: Path | None = Field(
+        None,
+        description="A Unix socket to listen on instead, for a proxy on the same host; deploy/nginx.conf shows one",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$", description="How much is logged")
     log_format: Literal["json", "console"] | None = Field(
         None, description="`json`, or `console` for people; when neither is named, `console` at a terminal"

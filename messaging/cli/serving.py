@@ -6,6 +6,7 @@ import asyncio
 import importlib.metadata
 import os
 import signal
+import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -33,15 +34,17 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs PostgreSQL.")] = 1,
+    uds: Annotated[Path | None, typer.Option(help="A Unix socket to listen on instead of an address.")] = None,
 ) -> None:
     """Serve the HTTP doors, deliver and watch."""
-    settings = _load(host=host, port=port)
+    settings = _load(host=host, port=port, uds=uds)
     _refuse_foreign_packages()
     _log(settings)
     if workers > 1 and settings.database_url.startswith("sqlite"):
         raise ConfigurationError("One process serves an SQLite file; use PostgreSQL for --workers above 1.")
     server = _server()
     several = workers > 1
+    listening = _bound(settings.uds) if settings.uds else None
     config = server.configured(
         "messaging.cli.serving:application" if several else create_app(settings),
         settings.manners(),
@@ -49,9 +52,16 @@ def serve(
         workers=workers,
         host=settings.host,
         port=settings.port,
+        fd=listening.fileno() if listening else None,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )
     server.serve(config)
+
+
+def _bound(path: Path) -> socket.socket:
+    from messaging.api.unix_socket import bound
+
+    return bound(path)
 
 
 def _server() -> ModuleType:
@@ -66,7 +76,7 @@ def _server() -> ModuleType:
     return server
 
 
-def _load(**given: str | int | None) -> Settings:
+def _load(**given: str | int | Path | None) -> Settings:
     return load(None, **{name: value for name, value in given.items() if value is not None})
 
 
