@@ -77,7 +77,7 @@ async def in_mailbox(running: World, client: str, her_id: int) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def test_in_order_all_stay_deliverable_and_refer_to_each_other(running: World) -> None:
+async def test_d4_3_in_order_a_cancellation_applies_to_all_earlier_and_all_stay_deliverable(running: World) -> None:
     new, change = await send(running, NEW), await send(running, CHANGE)
     await collect.mark_downloaded(running.exchange, running.clients["kommune"], new, NURSING)
     cancellation = await send(running, CANCELLATION)
@@ -95,7 +95,7 @@ async def test_in_order_all_stay_deliverable_and_refer_to_each_other(running: Wo
 
 
 @pytest.mark.parametrize("later", [CHANGE, CANCELLATION], ids=["change", "cancellation"])
-async def test_an_original_that_comes_after_its_change_or_cancellation_does_not_come_alive(
+async def test_d4_3_an_original_that_comes_after_its_change_or_cancellation_does_not_come_alive(
     running: World, later: bytes
 ) -> None:
     later_id, original = await send(running, later), await send(running, NEW)
@@ -109,6 +109,29 @@ async def test_an_original_that_comes_after_its_change_or_cancellation_does_not_
     assert await lines(running, original) == [{"by": str(later_id), "status": status}]
     created = await lines(running, original, "delivery.created")
     assert [line["to"] for line in created] == ["superseded", "superseded"]
+
+
+@pytest.mark.parametrize(
+    ("name", "client"),
+    [
+        ("plo/1.5/utskrivningsrapport", "sykehus"),
+        ("plo/1.6/log_innlagt", "sykehus"),
+        ("plo/2.0/log_innlagt", "sykehus"),
+        ("henvisning/2.0/henvisning_nytilstand", "lege"),
+        ("henvisning/1.1/henvisning", "lege"),
+        ("henvisning/1.0/henvisning", "lege"),
+        ("epikrise/1.2/epikrise", "sykehus"),
+        ("epikrise/1.1/epikrise", "sykehus"),
+    ],
+)
+async def test_d4_2_the_original_of_a_cancellation_is_found_by_the_link_of_its_standard(
+    running: World, name: str, client: str
+) -> None:
+    cancellation, original = [
+        await send(running, fixtures.read(f"valid/{name}_{status}.xml"), client) for status in "cn"
+    ]
+    assert await became(running, original) == (cancellation, [])
+    assert set((await states(running, original)).values()) == {"superseded"}
 
 
 async def test_the_sender_of_a_superseded_original_sees_that_it_is_here_and_waits_for_nothing(running: World) -> None:
@@ -133,7 +156,7 @@ async def test_an_apprec_for_a_superseded_original_is_kept_and_moves_nothing(run
     assert {row["receiver_her_id"]: row["receipt_status"] for row in kept.deliveries} == {NURSING: "Ok", GP: None}
 
 
-async def test_a_late_change_between_the_original_and_the_cancellation_is_superseded_too(running: World) -> None:
+async def test_d4_3_a_late_change_between_original_and_cancellation_is_superseded_too(running: World) -> None:
     new, cancellation, change = [await send(running, one) for one in (NEW, CANCELLATION, CHANGE)]
     assert await states(running, change) == {NURSING: "superseded", GP: "superseded"}
     assert await states(running, new) == {NURSING: "waiting", GP: "waiting"}

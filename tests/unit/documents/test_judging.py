@@ -296,9 +296,18 @@ def rewritten(draw: st.DrawFn) -> tuple[bytes, bytes]:
         text = re.sub(r">(\s*)<(?=[\w])", draw(st.sampled_from([r">\1<!-- merk --><", ">\n\t <"])), text)
     if draw(st.booleans()):
         text = re.sub(r'="([^"<>\']*)"', r" = '\1'", text)
+    if draw(st.booleans()):
+        text = re.sub(IN_TEXT, draw(st.sampled_from(OTHERWISE)), text)
+    if draw(st.booleans()):
+        text = f"<!-- foran -->\n{text}\n<?merk etter?>"
     quote = draw(st.sampled_from("'\""))
     declaration = f"<?xml version={quote}1.0{quote} encoding={quote}{encoding}{quote}?>"
     return content, (declaration + text).encode(encoding, "xmlcharrefreplace")
+
+
+IN_TEXT = r">([^<>&]*\w)(\w[^<>&]*)<"
+OTHERWISE = [r">\1<!-- merk -->\2<", r">\1<?merk?>\2<", r"><!-- merk -->\1\2<", r"><![CDATA[\1]]>\2<"]
+"""Ways to write the same text, of at least two letters."""
 
 
 def with_prefixes(root: etree._Element) -> etree._Element:
@@ -326,8 +335,21 @@ def test_how_a_document_is_written_changes_no_outcome(validator: Validator, pair
     assert (second.envelope, second.kind) == (first.envelope, first.kind)
 
 
-def codes(faults: tuple[Fault, ...]) -> list[str]:
-    return sorted(fault.code.value for fault in faults)
+@pytest.mark.parametrize("name", fixtures.valid() + [name for name in fixtures.warned() if "encoding" not in name])
+@pytest.mark.parametrize("otherwise", OTHERWISE, ids=["comment", "instruction", "comment first", "cdata"])
+def test_remarks_and_cdata_in_every_text_change_no_outcome(name: str, otherwise: str, validator: Validator) -> None:
+    content = fixtures.read(name)
+    changed = re.sub(IN_TEXT.encode(), otherwise.encode(), content)
+    assert changed != content
+    first, second = validator.judge(content), validator.judge(changed)
+    assert codes(second.faults) == codes(first.faults)
+    assert codes(second.warnings) == codes(first.warnings)
+    assert (second.envelope, second.kind) == (first.envelope, first.kind)
+
+
+def codes(faults: tuple[Fault, ...]) -> list[tuple[str, str | None, str]]:
+    """Name what is wrong, where, and in which words."""
+    return sorted((fault.code.value, fault.path, fault.text) for fault in faults)
 
 
 # Official examples

@@ -73,7 +73,7 @@ def test_a_message_without_msghead_tells_all_that_the_exchange_needs(
 
 
 @pytest.mark.parametrize(("original", "element"), [(SUMMARY, "ServProvId"), (REFERRAL, "Id")])
-def test_the_link_is_the_documents_own_id_and_its_conversation(
+def test_d4_2_the_link_is_the_documents_own_id_and_its_conversation(
     original: bytes, element: str, validator: Validator
 ) -> None:
     read = envelope(validator, original)

@@ -354,7 +354,7 @@ def test_a_referral_goes_to_one_receiver(name: str, validator: Validator) -> Non
         ("epikrise/1.1/epikrise_n", True),
     ],
 )
-def test_what_may_be_changed_and_what_is_cancelled_instead(
+def test_d4_1_what_may_be_changed_and_what_is_cancelled_instead(
     *, name: str, changeable: bool, validator: Validator
 ) -> None:
     content = fixtures.read(f"valid/{name}.xml")
