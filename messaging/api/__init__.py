@@ -8,7 +8,18 @@ from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
 from messaging import __version__
-from messaging.api import contract, documents, health, operations, people, problems, readings, validate_page, validation
+from messaging.api import (
+    contract,
+    documents,
+    health,
+    metrics,
+    operations,
+    people,
+    problems,
+    readings,
+    validate_page,
+    validation,
+)
 from messaging.api.edi import Versions
 from messaging.api.edi.v2 import create_v2
 from messaging.api.edi.v3 import create_v3
@@ -28,7 +39,7 @@ def create_api() -> FastAPI:
         middleware=[Middleware(RequestIds), Middleware(Versions, versions={"2": v2, "3": v3})],
     )
     v2.state = v3.state = app.state
-    for module in (documents, validation, validate_page, operations, readings, people, health, fhir):
+    for module in (documents, validation, validate_page, operations, metrics, readings, people, health, fhir):
         app.include_router(module.router)
 
     @app.get("/openapi/edi-v2.json", include_in_schema=False)

@@ -11,7 +11,7 @@ from messaging.api.door import Caller, Here
 from messaging.api.shapes import Name
 from messaging.console.entrance import Page
 from messaging.console.messages import parties_in
-from messaging.console.page import ROOT, render
+from messaging.console.page import DOOR, ROOT, render
 from messaging.flow import inspect, overview
 from messaging.model.lifecycle import FINAL, State
 from messaging.model.message import APPREC, DispatchStatus
@@ -23,7 +23,7 @@ router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
 @router.get("/conversations/{any_id}")
 async def show(any_id: Name, request: Request, exchange: Here, client: Caller) -> HTMLResponse:
     """Show a whole stay, by its conversation id or by any id of one of its messages."""
-    found = await inspect.conversation(exchange, client, any_id)
+    found = await inspect.conversation(exchange, client, any_id, door=DOOR)
     written = [row for row in found.messages if row["type"] != APPREC]
     names = await overview.names(exchange, parties_in(found.messages))
     return render(

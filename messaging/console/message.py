@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from messaging.api.door import Caller, Here
 from messaging.console.entrance import Page
-from messaging.console.page import ROOT, render
+from messaging.console.page import DOOR, ROOT, render
 from messaging.flow import inspect, overview
 from messaging.model.lifecycle import Event
 
@@ -26,7 +26,7 @@ _UNTOLD = frozenset({"from", "to", "door"})
 @router.get("/messages/{message_id}")
 async def show(message_id: UUID, request: Request, exchange: Here, client: Caller) -> HTMLResponse:
     """Show one message's whole life."""
-    story = await inspect.story(exchange, client, message_id, door="console")
+    story = await inspect.story(exchange, client, message_id, door=DOOR)
     told = {line["her_id"] for line in story.timeline if line["her_id"]}
     receivers = {delivery["receiver_her_id"] for delivery in story.deliveries}
     names = await overview.names(exchange, {story.message["sender_her_id"], *receivers, *told})

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from messaging.api.cursors import before, following
 from messaging.api.door import Caller, Here
 from messaging.console.entrance import Page
-from messaging.console.page import ROOT, render
+from messaging.console.page import DOOR, ROOT, render
 from messaging.console.times import OSLO, exact
 from messaging.flow import inspect, overview
 from messaging.model.lifecycle import State
@@ -86,7 +86,7 @@ Asked = Annotated[Filters, Query()]
 @router.get("/messages")
 async def list_messages(request: Request, asked: Asked, exchange: Here, client: Caller) -> HTMLResponse:
     """Show the messages that a search finds, newest first."""
-    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME), door="console")
+    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME), door=DOOR)
     names = await overview.names(exchange, parties_in(rows))
     cursor = following(rows, _AT_A_TIME)
     return render(
@@ -119,7 +119,7 @@ def _local(moment: datetime | None) -> str:
 @router.get("/messages.csv")
 async def download(asked: Asked, exchange: Here, client: Caller) -> Response:
     """Give what a search finds as a file for a spreadsheet: at most a thousand messages, one line a delivery."""
-    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE), door="console")
+    rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE), door=DOOR)
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(["received", "id", "msgId", "type", "version", "sender", "receiver", "role", "state", "due"])

@@ -23,6 +23,7 @@ from messaging.console import times
 from messaging.model.lifecycle import State
 
 ROOT = "/console"
+DOOR = "console"
 PAGES = (("overview", ROOT), ("messages", f"{ROOT}/messages"))
 """What the bar at the top leads to, in its order."""
 

@@ -7,6 +7,7 @@ members, the members are committed one by one, so that one poison message never 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,6 +67,8 @@ class Committer:
         self._database = database
         self._most = most
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(maxsize=most * 16)
+        self.sizes: Counter[int] = Counter()
+        """How many groups of each size this process has committed."""
 
     async def commit(self, acceptance: Acceptance) -> Committed:
         """Write one acceptance durably. Raises DatabaseUnavailable when it is not known to be kept."""
@@ -101,6 +104,7 @@ class Committer:
 
     async def _answer(self, group: list[_Waiting]) -> None:
         answers = await self._write([waiting.acceptance for waiting in group])
+        self.sizes[len(group)] += 1
         for waiting, answer in zip(group, answers, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(answer)

@@ -168,6 +168,12 @@ class Database:
         """The folder that the SQLite file fills; None on PostgreSQL."""
         return self.file.parent if self.file else None
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections of the pool are in use, and how many there may be."""
+        pool = self._readers.pool
+        return (pool.checkedout(), pool.size()) if isinstance(pool, AsyncAdaptedQueuePool) else (0, 0)
+
     @asynccontextmanager
     async def read(self, sight: Sight) -> AsyncIterator[ReadTx]:
         """Open a transaction that only looks, and on PostgreSQL sees no more than `sight` says."""

@@ -361,40 +361,5 @@ refusal = Table(
     Index("ix_refusal_sender_her_id_msg_id", "sender_her_id", "msg_id"),
 )
 
-# How many went between whom in each hour: kept up line by line of the sealed log, so that nobody counts while waiting.
-traffic = Table(
-    "traffic",
-    metadata,
-    Column("hour", Instant, primary_key=True),
-    Column("sender_her_id", HerId, primary_key=True, autoincrement=False),
-    Column("receiver_her_id", HerId, primary_key=True, autoincrement=False),
-    Column("type", String(60), primary_key=True),
-    Column("received", Integer, nullable=False, server_default="0"),
-    Column("delivered", Integer, nullable=False, server_default="0"),
-    Column("acknowledged", Integer, nullable=False, server_default="0"),
-    Column("rejected", Integer, nullable=False, server_default="0"),
-    Column("failed", Integer, nullable=False, server_default="0"),
-    Column("refused", Integer, nullable=False, server_default="0"),
-)
-
-# How long AppRecs took, by day: one row for each length of time, as `model/lengths.py` cuts time into lengths.
-receipt_time = Table(
-    "receipt_time",
-    metadata,
-    Column("day", Instant, primary_key=True),
-    Column("sender_her_id", HerId, primary_key=True, autoincrement=False),
-    Column("receiver_her_id", HerId, primary_key=True, autoincrement=False),
-    Column("type", String(60), primary_key=True),
-    Column("length", Integer, primary_key=True, autoincrement=False),
-    Column("receipts", Integer, nullable=False),
-)
-
-tally = Table(
-    "tally",
-    metadata,
-    Column("one", Integer, primary_key=True, autoincrement=False),
-    Column("leaf_index", BigInteger, nullable=False),
-)
-
 Row = dict[str, Any]
 """A row on its way in: column name to value."""

@@ -19,6 +19,7 @@ from messaging.model.audit import AuditEvent
 from messaging.model.lengths import length_of
 from messaging.model.lifecycle import Event
 from messaging.store import tables as t
+from messaging.store import tables_of_counts
 from messaging.store.session import ReadTx, WriteTx
 
 COUNTED = ("received", "delivered", "acknowledged", "rejected", "failed", "refused")
@@ -42,18 +43,27 @@ Pair = tuple[datetime, int, int, str]
 
 async def count_on(tx: WriteTx, *, limit: int) -> int:
     """Count the next sealed lines; tells how many there were."""
-    after = await tx.connection.scalar(select(t.tally.c.leaf_index).with_for_update())
+    after = await tx.connection.scalar(select(tables_of_counts.tally.c.leaf_index).with_for_update())
     lines = (await tx.connection.execute(_lines(-1 if after is None else after, limit))).mappings().all()
     if not lines:
         return 0
     counts, lengths = _counted(lines)
-    await _add(tx, t.traffic, [{**_at("hour", pair), **counted} for pair, counted in counts.items()], COUNTED)
+    sums = _summed(lines, counts, lengths)
+    await _add(
+        tx,
+        tables_of_counts.total,
+        [{"name": name, "key": key, "count": n} for (name, key), n in sums.items()],
+        ("count",),
+    )
+    await _add(
+        tx, tables_of_counts.traffic, [{**_at("hour", pair), **counted} for pair, counted in counts.items()], COUNTED
+    )
     rows = [{**_at("day", pair), "length": length, "receipts": n} for (*pair, length), n in lengths.items()]
-    await _add(tx, t.receipt_time, rows, ("receipts",))
+    await _add(tx, tables_of_counts.receipt_time, rows, ("receipts",))
     if after is None:
-        await tx.connection.execute(t.tally.insert().values(one=1, leaf_index=lines[-1]["leaf_index"]))
+        await tx.connection.execute(tables_of_counts.tally.insert().values(one=1, leaf_index=lines[-1]["leaf_index"]))
     else:
-        await tx.connection.execute(update(t.tally).values(leaf_index=lines[-1]["leaf_index"]))
+        await tx.connection.execute(update(tables_of_counts.tally).values(leaf_index=lines[-1]["leaf_index"]))
     return len(lines)
 
 
@@ -102,6 +112,21 @@ def _counted(lines: Iterable[Any]) -> tuple[dict[Pair, Counter[str]], Counter[tu
     return counts, lengths
 
 
+def _summed(
+    lines: Iterable[Any], counts: Mapping[Pair, Counter[str]], lengths: Counter[tuple[Any, ...]]
+) -> Counter[tuple[str, str]]:
+    """Sum up by what happened, by the codes of refusals, and by the lengths of time that AppRecs took."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for counted in counts.values():
+        sums.update({("step", what): n for what, n in counted.items() if n})
+    for (*_, length), n in lengths.items():
+        sums["length", str(length)] += n
+    for line in lines:
+        if line["event"] == AuditEvent.DOCUMENT_REFUSED:
+            sums.update(("refused", str(code)) for code in line["detail"].get("codes", ()))
+    return sums
+
+
 def _at(name: str, pair: Collection[Any]) -> dict[str, Any]:
     moment, sender, receiver, kind = pair
     return {name: moment, "sender_her_id": sender, "receiver_her_id": receiver, "type": kind}
@@ -132,12 +157,12 @@ def _seen(table: Any, her_ids: Collection[int] | None) -> list[Any]:
 
 async def by_hour(tx: ReadTx, *, start: datetime, her_ids: Collection[int] | None) -> list[Hour]:
     """Read what went through since an hour, oldest first; hours without traffic are left out."""
-    columns = [func.sum(t.traffic.c[name]).label(name) for name in COUNTED]
+    columns = [func.sum(tables_of_counts.traffic.c[name]).label(name) for name in COUNTED]
     query = (
-        select(t.traffic.c.hour, *columns)
-        .where(t.traffic.c.hour >= start, *_seen(t.traffic, her_ids))
-        .group_by(t.traffic.c.hour)
-        .order_by(t.traffic.c.hour)
+        select(tables_of_counts.traffic.c.hour, *columns)
+        .where(tables_of_counts.traffic.c.hour >= start, *_seen(tables_of_counts.traffic, her_ids))
+        .group_by(tables_of_counts.traffic.c.hour)
+        .order_by(tables_of_counts.traffic.c.hour)
     )
     found = (await tx.execute(query)).mappings()
     return [Hour(row["hour"], {name: int(row[name]) for name in COUNTED}) for row in found]
@@ -147,11 +172,11 @@ async def receipt_lengths(
     tx: ReadTx, *, start: datetime, her_ids: Collection[int] | None, by: Collection[str]
 ) -> dict[tuple[Any, ...], dict[int, int]]:
     """Count AppRecs by length of time since a day, apart for each value of `by` (columns of the table)."""
-    named = [t.receipt_time.c[name] for name in by]
+    named = [tables_of_counts.receipt_time.c[name] for name in by]
     query = (
-        select(*named, t.receipt_time.c.length, func.sum(t.receipt_time.c.receipts))
-        .where(t.receipt_time.c.day >= start, *_seen(t.receipt_time, her_ids))
-        .group_by(*named, t.receipt_time.c.length)
+        select(*named, tables_of_counts.receipt_time.c.length, func.sum(tables_of_counts.receipt_time.c.receipts))
+        .where(tables_of_counts.receipt_time.c.day >= start, *_seen(tables_of_counts.receipt_time, her_ids))
+        .group_by(*named, tables_of_counts.receipt_time.c.length)
     )
     told: dict[tuple[Any, ...], dict[int, int]] = defaultdict(dict)
     for *key, length, receipts in await tx.execute(query):

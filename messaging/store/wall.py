@@ -36,6 +36,7 @@ OPEN: Mapping[str, str] = MappingProxyType(
         "position_epoch": "one number, of nobody",
         "encryption_key": "wrapped keys, of nobody, opened before anybody calls",
         "tally": "one number, of nobody",
+        "total": "sums over everything, of nobody",
         "account": "people who may sign in, asked for before it is known who calls",
         "account_party": "what those people look at, asked for before it is known who calls",
         "failed_sign_in": "counts of failures, asked for before it is known who calls",

@@ -272,6 +272,7 @@ ROWS = (
     Row("main POST /operations/accounts/{name}/unlock", (*ADMINISTERING, 204), Action.ADMINISTER, Caller.ADMIN),
     Row("main PUT /operations/accounts/{name}/role", (*ADMINISTERING, 204), Action.ADMINISTER, Caller.ADMIN,
         body=_said(role="auditor", herIds=[])),
+    Row("main GET /metrics", OVERSEEING, Action.OVERSEE, Caller.OPERATOR),
     Row("main GET /health/live", EVERYBODY, open=True),
     Row("main GET /health/ready", EVERYBODY, open=True),
     Row("v2 GET /messages", MAILBOX, Action.COLLECT, path=f"/messages?ReceiverHerIds={NURSING}"),

@@ -38,7 +38,7 @@ async def answer(running: World, message_id: UUID, status: ReceiptStatus) -> Non
 
 
 async def delivery_of(running: World, message_id: UUID) -> UUID:
-    kept = await collect.message(running.exchange, running.clients["operator"], message_id)
+    kept = await collect.message(running.exchange, running.clients["operator"], message_id, door="test")
     found: UUID = kept.deliveries[0]["id"]
     return found
 
