@@ -23,10 +23,18 @@ from messaging.master_keys import master_keys
 from messaging.model.clock import Clock, system_clock
 from messaging.model.log import LogEvent
 from messaging.model.sight import EVERYTHING, NOTHING
+from messaging.openid import Provider
 from messaging.private_files import make_private, read_secret
+from messaging.provider_settings import ProviderSetting
 from messaging.reach import Reach
 from messaging.registry import Registry, require_known
-from messaging.settings import AnchorSetting, FileAnchorSetting, HttpAnchorSetting, Settings, SyslogAnchorSetting
+from messaging.settings import (
+    AnchorSetting,
+    FileAnchorSetting,
+    HttpAnchorSetting,
+    Settings,
+    SyslogAnchorSetting,
+)
 from messaging.signing import SigningKey
 from messaging.store import encryption_keys, migrate, parties
 from messaging.store.committer import Committer
@@ -96,6 +104,7 @@ async def open_exchange(
                     anchors=tuple([await _anchor(one, reach) for one in settings.anchors()]),
                     reach=reach,
                     admission=Admission(settings.admission()),
+                    providers={name: await _provider(name, one, reach) for name, one in settings.providers.items()},
                 )
     finally:
         await database.close()
@@ -176,6 +185,14 @@ def read_pepper(path: Path) -> bytes:
 def read_audit_key(path: Path) -> SigningKey:
     """Read the key that signs the seals of the audit log; make it when there is none."""
     return SigningKey(read_secret(path, "audit_key_file", "go on with a new one, which the audit log will tell"))
+
+
+async def _provider(name: str, setting: ProviderSetting, reach: Reach) -> Provider:
+    try:
+        await reach.check(setting.issuer)
+    except ValueError as error:
+        raise ConfigurationError(f"providers.{name}.issuer: {error}.") from None
+    return Provider(setting.trust(name), reach)
 
 
 async def _anchor(setting: AnchorSetting, reach: Reach) -> Anchor:

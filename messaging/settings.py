@@ -23,6 +23,7 @@ from messaging.model.limits import Limits
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import MAILBOX, Routes
 from messaging.model.rules import RuleLine, RuleName, RulePolicy, Severity
+from messaging.provider_settings import ProviderSetting
 from messaging.serving_settings import ServingSettings
 from messaging.signature_settings import SignatureSettings
 
@@ -232,6 +233,11 @@ class Settings(ServingSettings):
         (),
         description="Whose access tokens are taken: `url`, `audience`, perhaps `scopes` (each with the actions that it "
         "leaves), `algorithms`, `metadata_url`, and `sender_constrained` (true: no token without DPoP or certificate)",
+    )
+    providers: dict[Annotated[str, Field(pattern="^[a-z0-9-]{1,20}$")], ProviderSetting] = Field(
+        default_factory=dict,
+        description="Identity providers that vouch for people (OpenID Connect), by short names; docs/people.md tells "
+        "of the fields",
     )
     signed_in_hours: float = Field(
         12, gt=0, le=24, description="A person who has signed in does so again after this, whatever happens"

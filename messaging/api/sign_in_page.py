@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from messaging.api.cookies import BROWSER, FORM, SESSION, is_private
 from messaging.api.forms import Form, form_in, signed_in_form, with_token
 from messaging.api.page import static, written
-from messaging.api.visit import LONGEST_PATH, PATH, Visit, Visited, own_path, passing
+from messaging.api.visit import HOME, LONGEST_PATH, PATH, Visit, Visited, own_path, passing
 from messaging.errors import InvalidRequest, Unauthenticated, Unavailable
 from messaging.flow import forgery, marks, signed_in
 from messaging.flow.authenticate import challenges
@@ -59,7 +59,7 @@ async def answer(visit: Visited) -> Response:
     except Unavailable:
         return asking(visit, onward, "busy", HTTPStatus.SERVICE_UNAVAILABLE)
     await signed_in.sign_out(visit.exchange, visit.token)
-    response = visit.onwards(onward)
+    response = visit.onwards(own_path(onward) or HOME)
     SESSION.put(response, visit.url, begun.token)
     BROWSER.put(response, visit.url, begun.mark)
     FORM.drop(response, visit.url)
@@ -142,7 +142,7 @@ def asking(visit: Visit, onward: str = "", told: str = "", status: HTTPStatus = 
         told=told,
         is_good=told == "changed",
         is_open=told != "not_private",
-        providers=(),
+        providers=[provider.trust for provider in visit.exchange.providers.values()],
     )
     response.headers["Referrer-Policy"] = _KNOWN_HERE
     if status == HTTPStatus.UNAUTHORIZED:

@@ -18,6 +18,8 @@ from messaging.flow.exchange import Exchange
 from messaging.model.credentials import Credentials
 
 PATH = "/sign-in"
+HOME = "/console"
+"""Where those go who have signed in, and asked for nothing else."""
 _WORDS = "sign-in.toml"
 LONGEST_PATH = 2000
 

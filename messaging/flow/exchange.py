@@ -17,6 +17,7 @@ from messaging.model.clock import Clock
 from messaging.model.edge import Edge
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
+from messaging.openid import Provider
 from messaging.passwords import Passwords
 from messaging.reach import PUBLIC, Reach
 from messaging.signing import SigningKey
@@ -91,3 +92,5 @@ class Exchange:
     """Whom the exchange may call."""
     passwords: Passwords = field(default_factory=Passwords)
     """Hashes people's passphrases, a few at a time."""
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    """Identity providers that vouch for people, by the names that the operator gave them."""

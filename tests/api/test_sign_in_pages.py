@@ -52,7 +52,7 @@ async def test_a_person_signs_in_sees_it_and_signs_out(staffed: Api) -> None:
     assert (page.status_code, words(page, "//h1")) == (200, "Logg inn")
     assert (await one.get("/session")).status_code == 401
     answer = await one.sign_in("kari")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?lang=nb")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console")
     page = await one.get("/sign-in")
     assert (words(page, "//h1"), words(page, "//*[@class='who']")) == ("Du er logget inn", "Kari")
     session = (await one.get("/session")).json()
@@ -232,7 +232,7 @@ async def test_one_goes_on_to_a_path_of_ours_and_nowhere_else(staffed: Api) -> N
     ):
         assert own_path(foreign) == ""
         other = await browser(staffed)
-        assert (await other.sign_in("kari", onward=foreign)).headers["location"] == "/sign-in?lang=nb"
+        assert (await other.sign_in("kari", onward=foreign)).headers["location"] == "/console"
 
 
 async def test_who_comes_by_a_link_from_elsewhere_is_led_on_by_a_step_of_our_own(staffed: Api) -> None:
