@@ -162,6 +162,7 @@ async def _own(
         status,
         csrf=marks.form_token(visit.exchange.pepper, visit.token),
         account=account,
+        home=HOME,
         here=present.sign_in.id,
         places=await signed_in.of_account(visit.exchange, account.actor, account.name),
         when=_when,
