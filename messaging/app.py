@@ -75,7 +75,7 @@ async def open_exchange(
         require_known(named, settings.adapters)
         validator = validator_of(settings, clock)
         signatures = settings.signatures.signatures()
-        with closing(Explainer(validator.catalogue)) as explainer:
+        with closing(validator), closing(Explainer(validator.catalogue)) as explainer:
             async with (
                 installed.open(settings.adapter_settings(), reach) as adapters,
                 _issuers(settings, reach) as issuers,

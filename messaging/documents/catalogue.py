@@ -25,6 +25,8 @@ from messaging.errors import ConfigurationError
 
 _REFERENCES = tuple(qualified(XML_SCHEMA, name) for name in ("import", "include", "redefine"))
 
+_COSTLY = tuple(qualified(XML_SCHEMA, name) for name in ("pattern", "unique", "key", "keyref"))
+
 EnvelopeKind = Literal["msghead", "message", "apprec"]
 
 
@@ -153,6 +155,12 @@ class Catalogue:
     def vocabulary(self) -> Vocabulary:
         """Every name and value that the schemas themselves spell: what may be said aloud about a document."""
         return Vocabulary.of(self._sources.values())
+
+    @cached_property
+    def may_run_away(self) -> bool:
+        """Whether a pack judges whose patterns or keys could keep the schema check busy for ever; ours could not."""
+        packs = [root for name, root in self._sources.items() if name.startswith(f"{PACKS}/")]
+        return any(next(root.iter(*_COSTLY), None) is not None for root in packs)
 
     @contextmanager
     def driver(self) -> Iterator[bytes]:

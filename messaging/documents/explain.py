@@ -6,21 +6,16 @@ xmlschema knows what must; and libxml2 leaves an element at the first child it d
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from typing import IO, Any, cast
+from typing import Any
 
 from lxml import etree
 from lxml.etree import ErrorTypes
 
-from messaging.documents.apart import command, framed
 from messaging.documents.catalogue import Catalogue
+from messaging.documents.companion import STARTING, Companion
 from messaging.documents.describe import MOST_DESCRIBED, MOST_EXPECTED, SchemaError, describe
 from messaging.documents.names import local
 from messaging.documents.reader import Element
@@ -32,12 +27,9 @@ LARGEST = 200_000
 """Bytes of a document that xmlschema is asked about; it is over a hundred times slower than lxml."""
 BUDGET = 2.0
 """Seconds that an explanation may take, waiting included."""
-STARTING = 20.0
-"""Seconds that the process may take to load the schemas."""
 
 _MODULE = "messaging.documents.explaining"
 """Named and not imported: xmlschema takes a while to import, and only that process needs it."""
-_CHUNK = 65_536
 _CONTENT = ErrorTypes.SCHEMAV_ELEMENT_CONTENT
 _NUMBERS = {
     "incomplete": _CONTENT,
@@ -59,7 +51,7 @@ class Explainer:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._turn = threading.Lock()
-        self._process: _Process | None = None
+        self._process: Companion | None = None
 
     def words(self, errors: Sequence[Any], root: Element, vocabulary: Vocabulary) -> tuple[Fault, ...]:
         """Turn libxml2's schema errors (lxml's log entries) into faults, as `describe` does and better."""
@@ -96,75 +88,15 @@ class Explainer:
         finally:
             self._turn.release()
 
-    def _running(self) -> _Process:
+    def _running(self) -> Companion:
         if self._process is None:
-            self._process = _Process(self._catalogue)
+            self._process = Companion(_MODULE, self._catalogue)
         return self._process
 
     def _stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process = None
-
-
-class _Process:
-    """The process that runs xmlschema, and what is said through its pipes."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._open = ExitStack()
-        self._began = time.monotonic()
-        self._ready = False
-        self._read = b""
-        self._popen = subprocess.Popen(  # noqa: S603 - our own module
-            command(_MODULE),
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._into, self._out = (cast("IO[bytes]", end).fileno() for end in (self._popen.stdin, self._popen.stdout))
-        self._send(self._open.enter_context(catalogue.driver()))
-
-    def ready(self, until: float) -> bool:
-        """Wait so long for the schemas to be loaded."""
-        self._ready = self._ready or self._line(until) is not None
-        return self._ready
-
-    def is_late(self) -> bool:
-        """Tell whether it has ended, or should have been ready long ago."""
-        return self._popen.poll() is not None or time.monotonic() > self._began + STARTING
-
-    def ask(self, content: bytes, until: float) -> Answer | None:
-        """Have a document looked at; None when there is no answer by then."""
-        self._send(content)
-        line = self._line(until)
-        return None if line is None else json.loads(line)
-
-    def kill(self) -> None:
-        """End it, whatever it does."""
-        self._popen.kill()
-        with self._popen, self._open:
-            pass
-
-    def _send(self, content: bytes) -> None:
-        """Write a frame; it is always waited for, so that writing does not stop half-way."""
-        frame = memoryview(framed(content))
-        try:
-            while frame:
-                frame = frame[os.write(self._into, frame) :]
-        except BrokenPipeError:
-            return
-
-    def _line(self, until: float) -> bytes | None:
-        while b"\n" not in self._read:
-            left = until - time.monotonic()
-            readable = select.select([self._out], [], [], max(0.0, left))[0]
-            part = os.read(self._out, _CHUNK) if readable else b""
-            if not part:
-                return None
-            self._read += part
-        line, _, self._read = self._read.partition(b"\n")
-        return line
 
 
 class _Found(SchemaError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 
 from messaging.documents.catalogue import Catalogue
 from messaging.documents.packs import OURS, Pack, Shelf
@@ -82,13 +83,13 @@ def faults_of_ours(accepted: Samples, refused: Samples) -> str:
 
 def _try(judges: Mapping[str, Pack], samples: Samples, name: str) -> None:
     own = Catalogue.load()
-    ours, theirs = Validator(own), Validator(own.judged_by(judges))
     changed = []
-    for sample, content in samples.items():
-        was, now = (one.judge(content, schema_only=True) for one in (ours, theirs))
-        if was.accepted is not now.accepted:
-            fault = f": {now.faults[0].sentence()}" if now.faults else ""
-            changed.append(f"{sample} is {'accepted' if now.accepted else 'refused'}{fault}")
+    with closing(Validator(own)) as ours, closing(Validator(own.judged_by(judges))) as theirs:
+        for sample, content in samples.items():
+            was, now = (one.judge(content, schema_only=True) for one in (ours, theirs))
+            if was.accepted is not now.accepted:
+                fault = f": {now.faults[0].sentence()}" if now.faults else ""
+                changed.append(f"{sample} is {'accepted' if now.accepted else 'refused'}{fault}")
     if changed:
         raise ConfigurationError(
             f"The schema pack {name} judges otherwise than ours: {_some(changed)}. It may not be used; ours judge on."

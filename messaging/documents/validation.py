@@ -18,6 +18,7 @@ from messaging.documents.envelope import envelope_of
 from messaging.documents.names import SIGNATURE, local
 from messaging.documents.norwegian import in_norwegian
 from messaging.documents.reader import Element, Tree, read
+from messaging.documents.rehearsal import Rehearsal
 from messaging.documents.rules import faults_of
 from messaging.documents.rules.kind import recognise
 from messaging.documents.survey import Surveyor
@@ -81,10 +82,21 @@ class Validator:
         self._codes = codes or CodeLists.shipped()
         self._clock = clock
         self._limits = limits or Limits()
+        self._rehearsal = Rehearsal(catalogue) if catalogue.may_run_away else None
         self._signed_receipts = signed_receipts
         self._idle: deque[etree.XMLSchema] = deque([catalogue.compile()])
         self._vocabulary = catalogue.vocabulary
         self._surveyor = Surveyor(self._codes, self._vocabulary)
+
+    @property
+    def waits(self) -> bool:
+        """Whether to judge may mean to wait for another process, however small the document is."""
+        return self._rehearsal is not None
+
+    def close(self) -> None:
+        """End what runs beside us."""
+        if self._rehearsal is not None:
+            self._rehearsal.close()
 
     def judge(self, content: bytes, *, schema_only: bool = False, words: Words = describe) -> Verdict:
         """Find every fault of a document; never raises for what the document holds.
@@ -135,14 +147,15 @@ class Validator:
 
     def _schema_faults(self, root: Element, words: Words) -> tuple[tuple[Fault, ...], int]:
         """Hold a document against the schemas: the faults, and how many errors more there are than were described."""
+        if self._rehearsal is not None and not self._rehearsal.ends_soon(etree.tostring(root, encoding="utf-8")):
+            return (_asks_too_much(),), 0
         with self._schema() as schema:
             try:
                 if schema.validate(root):
                     return (), 0
                 errors = [*cast("Any", schema).error_log]
             except etree.XMLSchemaValidateError:
-                text = "The document asks more of the schema check than it gives to one document."
-                return (Fault(FaultCode.T02, text),), 0
+                return (_asks_too_much(),), 0
         return words(errors, root, self._vocabulary), max(0, len(errors) - MOST_DESCRIBED)
 
     @contextmanager
@@ -159,6 +172,10 @@ class Validator:
             yield schema
         finally:
             self._idle.append(schema)
+
+
+def _asks_too_much() -> Fault:
+    return Fault(FaultCode.T02, "The document asks more of the schema check than it gives to one document.")
 
 
 def _take_out_signature(root: Element) -> None:

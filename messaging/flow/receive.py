@@ -102,7 +102,7 @@ def require_room(exchange: Exchange) -> None:
 
 async def judge(exchange: Exchange, content: bytes) -> Verdict:
     """Find every fault of a document, and keep nothing of it."""
-    if len(content) < exchange.terms.judged_inline_below:
+    if len(content) < exchange.terms.judged_inline_below and not exchange.validator.waits:
         return exchange.validator.judge(content)
     return await asyncio.to_thread(exchange.validator.judge, content)
 

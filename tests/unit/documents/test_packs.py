@@ -8,9 +8,10 @@ import shutil
 import socket
 import stat
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import fixtures
 from messaging.documents import Catalogue, Validator, compiling, trial, unpacking
 from messaging.documents.names import APPREC_1_1, XMLDSIG
 from messaging.documents.packs import Pack, Shelf
+from messaging.documents.rehearsal import BUDGET
 from messaging.documents.unpacking import gather
 from messaging.errors import ConfigurationError
 from world import SHARED
@@ -437,3 +439,45 @@ def test_where_a_document_says_that_its_schema_lies_is_never_read(tmp_path: Path
             )
             content = edited(RECEIPT, ("<AppRec ", f"<AppRec {hints} "))
             assert [validator.judge(content).accepted for validator in validators] == [True, True]
+
+
+# Packs that run away (A12)
+
+
+PLAIN_ID = '<xs:element name="Id" type="xs:string"/>\n        <xs:element name="Type" type="kith:CS"/>'
+MORE_IDS = b"</Dept>\n"
+
+
+def patterned(pattern: str) -> Pack:
+    """Make a pack that serves AppRec 1.1 and holds every further identifier to a pattern."""
+    facet = f'<xs:restriction base="xs:string"><xs:pattern value="{pattern}"/></xs:restriction>'
+    held = f'<xs:element name="Id"><xs:simpleType>{facet}</xs:simpleType></xs:element>'
+    return receipts((PLAIN_ID, f'{held}<xs:element name="Type" type="kith:CS"/>'))
+
+
+def with_ids(value: str, times: int) -> bytes:
+    """Give the receipt's sender further identifiers."""
+    assert RECEIPT.count(MORE_IDS) == 1
+    return RECEIPT.replace(
+        MORE_IDS, MORE_IDS + f'<AdditionalId><Id>{value}</Id><Type V="ENH"/></AdditionalId>'.encode() * times
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "times"), [("x" * 40 + "z", 1), ("x" * 20 + "z", 500)], ids=["one that is endless", "many that are slow"]
+)
+def test_a12_a_pattern_without_end_is_answered_within_five_seconds_and_others_go_on(value: str, times: int) -> None:
+    with closing(Validator(compiled(patterned("[0-9]+|(x+x+)+y")))) as validator:
+        assert validator.waits
+        assert validator.judge(RECEIPT).accepted
+        begun = time.monotonic()
+        verdict = validator.judge(with_ids(value, times))
+        assert time.monotonic() - begun < 3 * BUDGET  # and three times that on a machine that does much else
+        assert [fault.code.value for fault in verdict.faults] == ["T02"]
+        assert "asks more of the schema check" in verdict.faults[0].text
+        assert validator.judge(RECEIPT).accepted
+
+
+def test_schemas_that_cannot_run_away_judge_in_place() -> None:
+    assert not Validator(Catalogue.load()).waits
+    assert not Validator(compiled(receipts())).waits
