@@ -11,7 +11,7 @@ from uuid import UUID
 from messaging.errors import NotFound
 from messaging.flow import trail
 from messaging.flow.exchange import Exchange
-from messaging.model.access import Action, Resource, authorise
+from messaging.model.access import Action, permit
 from messaging.model.party import Client
 from messaging.model.sight import Sight
 from messaging.store import audit, messages
@@ -46,9 +46,7 @@ class Question:
 
 async def follow(exchange: Exchange, actor: Client, asked: Question) -> list[Followed]:
     """Read the log, newest line first: all of it for whoever oversees the exchange, a party's own messages for it."""
-    if not actor.oversees and not actor.her_ids:
-        return []
-    authorise(actor, Action.READ, Resource(actor.her_ids))
+    permit(actor, Action.READ)
     wanted = audit.Wanted(
         her_ids=None if actor.oversees else actor.her_ids,
         party=asked.party,
@@ -70,12 +68,12 @@ async def follow(exchange: Exchange, actor: Client, asked: Question) -> list[Fol
 
 async def follow_one(exchange: Exchange, actor: Client, number: int) -> Followed:
     """Read one line. Raises NotFound alike for no line and for one about somebody else's message."""
+    permit(actor, Action.READ)
     wanted = audit.Wanted(her_ids=None if actor.oversees else actor.her_ids, numbers=(number,), limit=1)
     async with exchange.database.read(Sight.of(actor)) as tx:
         found = await _about(tx, await audit.search(tx, wanted))
     if not found:
         raise NotFound("There is no such audit event, or it is not yours to see.")
-    authorise(actor, Action.READ, Resource(actor.her_ids))
     await trail.note_search(exchange, actor, "one audit event", 1, door=_DOOR, line=number)
     return found[0]
 

@@ -160,6 +160,13 @@ async def new_delivery(scene: Scene) -> Mapping[str, Any]:
     return {"delivery_id": str(found), "message_id": str(taken.message_id)}
 
 
+async def audit_event(scene: Scene) -> Mapping[str, Any]:
+    """The line that tells that the message came in."""
+    async with scene.world.exchange.database.read(EVERYTHING) as tx:
+        of_message = t.audit.c.message_id == UUID(scene.message_id)
+        return {"event_id": await tx.scalar(select(t.audit.c.id).where(of_message).order_by(t.audit.c.id).limit(1))}
+
+
 async def failed_delivery(scene: Scene) -> Mapping[str, Any]:
     """Send one more message; gives its delivery, which was given up."""
     told = await new_delivery(scene)
@@ -260,6 +267,9 @@ ROWS = (
         _said(note="called the receiver"), prepare=failed_delivery),
     Row("main GET /operations/messages/{message_id}/readers", READ_, Action.READ, limited=404),
     Row("main GET /operations/readers", EVERYBODY, Action.READ),
+    Row("main GET /fhir/AuditEvent", EVERYBODY, Action.READ),
+    Row("main GET /fhir/AuditEvent/{event_id}", READ_, Action.READ, prepare=audit_event),
+    Row("main GET /fhir/metadata", EVERYBODY),
     Row("main GET /session", EVERYBODY),
     Row("main DELETE /session", (204,) * 8),  # a key has none, and loses nothing
     Row("main PUT /session/passphrase", (403,) * 8, body=_said(current="one", wanted="another")),
