@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -165,3 +166,16 @@ async def test_a22_a_key_in_the_url_or_the_body_is_never_read(scene: Scene) -> N
             assert (await http.get(place)).status_code == 401
         form = await http.post("/documents", data={"access_token": "a.b"})
         assert form.status_code == 401
+
+
+async def test_a22_what_says_who_calls_is_never_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "messaging")
+    caller, secret = Caller(scene.clock), secrets.token_urlsafe(32)
+    token = scene.issuer.sign(scene.issuer.claims_for("epj", cnf={"jkt": caller.thumbprint}))
+    proof = caller.proof(token, url=f"{scene.url}/operations/messages")
+    carried = [{"Authorization": f"Bearer {'0' * 12}.{secret}"}, {"Authorization": f"DPoP {token}", "DPoP": proof}]
+    async with AsyncClient(base_url=scene.url) as http:
+        statuses = [(await http.get("/operations/messages", headers=one)).status_code for one in carried * 2]
+    assert statuses == [401, 200, 401, 401]
+    assert caplog.records
+    assert [one for one in (secret, token, proof) if one in caplog.text or one[-40:] in caplog.text] == []
