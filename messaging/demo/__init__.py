@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from messaging.app import create_app
 from messaging.demo.issuing import Issuing, issuing
+from messaging.demo.person import admit
 from messaging.demo.play import Played, closing, play, reason
 from messaging.demo.serving import listen, serving
 from messaging.demo.words import Words
@@ -56,8 +57,10 @@ async def _run(
             if trust:
                 guests = await trust.introduce(app.state.exchange, guests)
             async with serving(app, app.state.exchange, socket, stop, settings.manners()) as base_url:
-                words = Words(base_url, guests, issuer=trust.issuer.url if trust else None)
-                with folder.announced(base_url=base_url, database_url=url, pid=os.getpid(), guests=guests):
+                person = await admit(app.state.exchange)
+                words = Words(base_url, guests, person, issuer=trust.issuer.url if trust else None)
+                about = {"base_url": base_url, "database_url": url, "pid": os.getpid(), "sign_in": person.as_json()}
+                with folder.announced(about, guests=guests):
                     if not idle:
                         return await _perform(words, folder, stop, base_url=base_url, guests=guests, once=once)
                     words.idle(folder.announcement)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 import fixtures
+from messaging.demo.person import Person
 from messaging.demo.play import Played, Row
 from messaging.demo.systems import Hospital, Municipality, Practice
 from messaging.demo.world import Guest
@@ -30,12 +31,13 @@ _ADDRESSES = (
 class Words:
     """Says what happens, in one line each."""
 
-    def __init__(self, base_url: str, guests: list[Guest], *, issuer: str | None = None) -> None:
+    def __init__(self, base_url: str, guests: list[Guest], person: Person, *, issuer: str | None = None) -> None:
         terminal = Console(highlight=False)
         self._console = terminal if terminal.is_terminal else Console(highlight=False, width=_WIDE)
         self._base_url = base_url
         self._issuer = issuer
         self._guests = guests
+        self._person = person
         self._names = {party.her_id: party.name for party in fixtures.parties()}
 
     def idle(self, announcement: Path) -> None:
@@ -97,6 +99,10 @@ class Words:
         for guest in self._guests:
             her_ids = ", ".join(str(party.her_id) for party in guest.parties) or "every message"
             self._say(f"  [cyan]{guest.name:8}[/] {guest.key}  [dim]{her_ids}[/]")
+        self._say(
+            f"\nSign in at {self._base_url}/sign-in as [cyan]{self._person.name}[/] with the passphrase "
+            f"[cyan]{self._person.passphrase}[/] (it holds for this run)."
+        )
         self._say("\nTry, in another terminal:")
         for command in self._commands(keys, document):
             self._console.print(f"  {command}", markup=False, soft_wrap=True)

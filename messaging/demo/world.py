@@ -113,14 +113,9 @@ class DemoFolder:
             return {}
 
     @contextmanager
-    def announced(self, *, base_url: str, database_url: str, pid: int, guests: list[Guest]) -> Iterator[None]:
+    def announced(self, about: dict[str, Any], *, guests: list[Guest]) -> Iterator[None]:
         """Keep demo.json there for as long as the block lasts; afterwards its keys are put aside for the next run."""
-        told = {
-            "base_url": base_url,
-            "database_url": database_url,
-            "pid": pid,
-            "clients": [guest.as_json() for guest in guests],
-        }
+        told = {**about, "clients": [guest.as_json() for guest in guests]}
         self._write(json.dumps(told, ensure_ascii=False, indent=2))
         self._previous.unlink(missing_ok=True)
         try:

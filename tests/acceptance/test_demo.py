@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from fixtures.stay import stay
-from messaging.http import AsyncClient
+from messaging.http import AsyncClient, Response
 
 PATIENCE = 90
 
@@ -111,16 +112,27 @@ async def test_a_killed_demo_starts_again_with_the_same_keys_and_messages(databa
     assert (kept.status_code, kept.content) == (200, document)
 
 
+async def signed_in(told: dict[str, Any]) -> Response:
+    """Sign in as the person that the demo names, and ask who that is."""
+    async with AsyncClient(base_url=told["base_url"]) as http:
+        form = re.search(r'name="csrf" value="([^"]+)"', (await http.get("/sign-in")).text)
+        assert form is not None
+        await http.post("/sign-in", data={"csrf": form[1], **told["sign_in"]})
+        return await http.get("/session")
+
+
 async def test_demo_json_is_there_for_us_alone_and_only_while_the_demo_is_ready(tmp_path: Path) -> None:
     async with demo("--idle", "--data", str(tmp_path / "data"), cwd=tmp_path) as process:
         await lines_until(process, "answers at")
         told = announced(tmp_path / "data")
         mode = (tmp_path / "data" / "demo.json").stat().st_mode & 0o777
+        home = await signed_in(told)
         process.send_signal(signal.SIGTERM)
         await process.wait()
     assert process.returncode == 0
     assert mode == 0o600
-    assert set(told) == {"base_url", "database_url", "pid", "clients"}
+    assert (home.status_code, home.json()["role"]) == (200, "admin")
+    assert set(told) == {"base_url", "database_url", "pid", "sign_in", "clients"}
     assert told["pid"] == process.pid
     assert told["database_url"].startswith("sqlite:///")
     assert [client["name"] for client in told["clients"]] == ["sykehus", "kommune", "lege", "operator"]
