@@ -8,7 +8,19 @@ import typer
 from rich.console import Console
 
 from messaging import logs
-from messaging.cli import calling, documents, keeping, looking, people, proving, reading, registering, schemas, serving
+from messaging.cli import (
+    calling,
+    documents,
+    keeping,
+    looking,
+    people,
+    proving,
+    reading,
+    registering,
+    retaining,
+    schemas,
+    serving,
+)
 from messaging.errors import CallerError, ConfigurationError, Unavailable
 from messaging.logs import logger_of
 from messaging.model.log import LogEvent
@@ -43,6 +55,7 @@ looking.audit.command("acknowledge-gap")(proving.acknowledge_gap)
 app.add_typer(looking.audit, name="audit")
 app.add_typer(schemas.schemas, name="schemas")
 app.add_typer(keeping.keys, name="keys")
+app.add_typer(retaining.retention, name="retention")
 
 _WRONG_USE = 2
 _FAILED = 70  # EX_SOFTWARE

@@ -15,6 +15,7 @@ from messaging.flow.signed import Signatures
 from messaging.keys import Vault
 from messaging.model.clock import Clock
 from messaging.model.edge import Edge
+from messaging.model.retention import Retention
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import Routes
 from messaging.openid import Provider
@@ -38,6 +39,8 @@ class Terms:
     judged_inline_below: int = 65_536
     disk_reserve: int = 1 << 30
     refusals_kept: timedelta = timedelta(days=30)
+    retention: Retention = field(default_factory=Retention)
+    retention_daily: bool = False
     receipt_within: timedelta = timedelta(hours=96)
     receipt_within_by_type: Mapping[str, timedelta] = field(default_factory=dict)
     collected_within: timedelta = timedelta(hours=24)

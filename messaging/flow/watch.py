@@ -6,19 +6,21 @@ Beside that, what was sealed is counted into the figures of the overview.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.errors import Unavailable
-from messaging.flow import keys, opening, overview
+from messaging.flow import keys, opening, overview, retain
 from messaging.flow.exchange import Exchange
 from messaging.logs import logger_of
+from messaging.model.access import Role
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event, State
 from messaging.model.log import LogEvent
 from messaging.model.notification import NotificationType
+from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING
-from messaging.store import audit, deliveries, messages, notifications, sign_ins, wakeups
+from messaging.store import audit, deliveries, messages, notifications, retention, sign_ins, wakeups
 from messaging.store.session import WriteTx
 
 logger = logger_of(__name__)
@@ -26,17 +28,35 @@ logger = logger_of(__name__)
 _EVERY = 5.0
 _AT_A_TIME = 200
 ACTOR = "watch"
+_ITSELF = Client(ACTOR, ACTOR, Role.ADMIN)
 
 
 async def run(exchange: Exchange) -> None:
     """Sweep until cancelled; an outage of the database is waited out."""
+    daily = Daily(exchange)
     while True:
         try:
             while await sweep(exchange):
                 pass
+            await daily.retain()
         except Unavailable:
             logger.warning(LogEvent.DATABASE_AWAITED, part="watch")
         await asyncio.sleep(_EVERY)
+
+
+class Daily:
+    """What is done once a day by each process that watches, where it is switched on; twice does no harm."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._due = exchange.clock()
+
+    async def retain(self) -> None:
+        """Destroy the documents whose time is over."""
+        now = self._exchange.clock()
+        if self._exchange.terms.retention_daily and now >= self._due:
+            await retain.run(self._exchange, _ITSELF)
+            self._due = now + timedelta(days=1)
 
 
 async def sweep(exchange: Exchange) -> bool:
@@ -107,7 +127,9 @@ async def purge(exchange: Exchange) -> int:
     now = exchange.clock()
     async with exchange.database.write(EVERYTHING) as tx:
         await sign_ins.purge(tx, at=now, unseen_since=now - exchange.terms.signed_in_idle)
-        dropped = await messages.purge_refusals(tx, at=now)
+        await retention.keep_holds_still(tx)
+        held = await retention.held_parties(tx.reader)
+        dropped = await messages.purge_refusals(tx, at=now, held=held)
         if dropped:
             await audit.write(tx, audit.Line(now, AuditEvent.REFUSALS_PURGED, ACTOR, detail={"dropped": dropped}))
     await exchange.used_proofs.purge(at=now)

@@ -53,6 +53,10 @@ class AuditEvent(StrEnum):
     ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_ROLE_CHANGED = "account.role_changed"
     ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a word of the log, and no password
+    RETENTION_RUN = "retention.run"
+    DOCUMENT_DESTROYED = "retention.document_destroyed"
+    HOLD_PLACED = "retention.hold_placed"
+    HOLD_RELEASED = "retention.hold_released"
     REFUSALS_PURGED = "retention.refusals_purged"
     KEYS_ROTATED = "keys.rotated"
     KEYS_REWRAPPED = "keys.rewrapped"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from messaging.store import tables_of_counts, tables_of_keys, tables_of_people
+from messaging.store import tables_of_counts, tables_of_keeping, tables_of_keys, tables_of_people
 from messaging.store.tables import metadata
 
-__all__ = ["metadata", "tables_of_counts", "tables_of_keys", "tables_of_people"]
+__all__ = ["metadata", "tables_of_counts", "tables_of_keeping", "tables_of_keys", "tables_of_people"]

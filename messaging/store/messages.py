@@ -241,11 +241,13 @@ async def first_refusal(tx: ReadTx, sender_her_id: int, msg_id: str) -> UUID | N
     return found
 
 
-async def purge_refusals(tx: WriteTx, *, at: datetime) -> int:
-    """Drop refused documents whose time in the transport log is over."""
-    over = select(t.refusal.c.id).where(t.refusal.c.expires_at < at)
+async def purge_refusals(tx: WriteTx, *, at: datetime, held: Collection[int] = ()) -> int:
+    """Drop refused documents whose time in the transport log is over; those of `held` senders stay."""
+    over = select(t.refusal.c.id).where(
+        t.refusal.c.expires_at < at, func.coalesce(t.refusal.c.sender_her_id, 0).not_in(held)
+    )
     await tx.connection.execute(delete(keys.payload_key).where(keys.payload_key.c.content_id.in_(over)))
-    done = await tx.connection.execute(delete(t.refusal).where(t.refusal.c.expires_at < at))
+    done = await tx.connection.execute(delete(t.refusal).where(t.refusal.c.id.in_(over)))
     return done.rowcount
 
 

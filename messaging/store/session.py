@@ -248,6 +248,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
         "busy_timeout=10000",
         "cache_size=-16000",
+        "secure_delete=ON",  # what is destroyed is written over, and no longer lies in the file
         "recursive_triggers=ON",  # or REPLACE would pass the triggers that refuse deletion
     ):
         cursor.execute(f"PRAGMA {pragma}")

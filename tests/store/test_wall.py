@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,8 +15,12 @@ from messaging.errors import ConfigurationError, Refused
 from messaging.flow import overview
 from messaging.flow.acknowledge import Answer, acknowledge
 from messaging.flow.receive import Handed, receive
+from messaging.flow.retain import place_hold
 from messaging.flow.seal import Sealer
+from messaging.model.access import Role
+from messaging.model.party import Client
 from messaging.model.receipt import ReceiptStatus
+from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import migrate, wall
 from messaging.store import tables as t
@@ -54,6 +59,8 @@ async def lived(running: World) -> World:
         await tx.connection.execute(
             t.attempt.insert().values(delivery_id=delivery_id, number=1, started_at=exchange.clock())
         )
+    admin, review = Client("admin", "admin", Role.ADMIN), exchange.clock() + timedelta(days=1)
+    await place_hold(exchange, admin, HoldScope.PARTY, str(NURSING), reason="a complaint", review_at=review)
     await Sealer(exchange).seal()
     await overview.count_on(exchange)
     return running
