@@ -297,12 +297,12 @@ def _prepare(root: Path, names: Sequence[str]) -> None:
     for name in names:
         folder = root / name
         folder.mkdir(mode=0o770, exist_ok=True)
-        if folder.is_symlink():
-            raise ValueError(f"{folder} is a link; make it a folder of its own inside {root}")
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             raise ValueError(f"the exchange may not write to {folder}; give it the rights")
         if folder.stat().st_dev != root.stat().st_dev:
             raise ValueError(f"{folder} is on another file system than {root}; files are renamed between them")
+        if folder.is_symlink():
+            raise ValueError(f"{folder} is a link; make it a folder of its own inside {root}")
 
 
 KIND = AdapterKind("file_drop", Settings, open_file_drop)

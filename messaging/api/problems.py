@@ -18,7 +18,7 @@ from messaging import errors
 from messaging.api.headers import ALWAYS, REQUEST_ID, UNLESS_SAID
 from messaging.api.shapes import ErrorMessage, MshApiProblemDetails, ProblemFault
 from messaging.model.clock import system_clock
-from messaging.model.faults import Fault
+from messaging.model.faults import MOST_FAULTS, Fault
 
 PROBLEM_JSON = "application/problem+json"
 MODEL_VALIDATION = 1000
@@ -76,7 +76,10 @@ def problem_of(error: Exception) -> Problem:
             headers = {"WWW-Authenticate": ", ".join(challenges)} if challenges else {}
             return Problem(status, str(error), error.code, error.details, headers)
         case RequestValidationError():
-            told = tuple(sentence_of(one) for one in error.errors())
+            found = error.errors()
+            told = tuple(sentence_of(one) for one in found[:MOST_FAULTS])
+            if len(found) > MOST_FAULTS:
+                told += (f"and {len(found) - MOST_FAULTS} more",)
             return Problem(HTTPStatus.BAD_REQUEST, "The request's own form is wrong.", MODEL_VALIDATION, told)
         case HTTPException():
             status = HTTPStatus(error.status_code)

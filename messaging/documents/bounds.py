@@ -110,7 +110,7 @@ class Bounds:
             return self._over("depth")
         if _exceeds(content, b"<", limits.elements) and _count(root) > limits.elements:
             return self._over("elements")
-        if crowded := self._crowded(root):
+        if content.count(b"=") > limits.attributes and (crowded := self._crowded(root)):
             return self._over("attributes", crowded[0])
         return self._excess_of_declarations_or_names(root, content, large=large) or self._excess_of_text(root, content)
 

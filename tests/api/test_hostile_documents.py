@@ -7,15 +7,20 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from attacks import ABSENT, EITHER, MANIFEST, READ, UNREADABLE, Attack, attacks
+from lxml import etree
 
 from adapters.file_drop import KIND, FileDrop
 from adapters.file_drop import Settings as Folder
 from doors import Api, application, forget
+from messaging.api.documents import _as_xml
+from messaging.api.shapes import Links, ProblemFault, ReceiptTold
 from messaging.flow.work import submit_to
 from messaging.settings import Settings
 from messaging.spi import Submit
@@ -85,6 +90,52 @@ async def test_an_attack_in_a_folder_gets_the_expected_answer(attack: Attack, su
     assert codes
     assert attack.expected == EITHER or (codes == {"T01"}) is (attack.expected == UNREADABLE)
     assert (tmp_path / "rejected" / "attack.xml").read_bytes() == attack.content
+
+
+DEEP = 100_000
+ENVELOPES = {
+    "arrays": b"[" * DEEP + b"]" * DEEP,
+    "objects": b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+    "receivers": b'{"receiverHerIds": ' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "digits": b'{"senderHerId": ' + b"9" * DEEP + b"}",
+    "exponent": b'{"senderHerId": 1e999999999}',
+    "not a number": b'{"senderHerId": NaN}',
+    "no end": b'{"businessDocument": "' + b"A" * DEEP,
+    "half a pair": b'{"businessDocument": "\\ud800"}',
+    "no text": b'{"businessDocument": "\xff\xfe"}',
+    "many keys": b"{" + b",".join(b'"k%d": 1' % one for one in range(20_000)) + b"}",
+    "many faults": b'{"receiverHerIds": [' + b",".join(b'"x"' for _ in range(20_000)) + b"]}",
+}
+
+
+@pytest.mark.parametrize("body", ENVELOPES.values(), ids=ENVELOPES)
+async def test_a5_a_hostile_envelope_of_json_is_refused_soon_and_shortly(body: bytes, door: Api) -> None:
+    client = await door.of("sykehus", "3")
+    begun = time.process_time()
+    answer = await client.post("/messages", content=body, headers={"Content-Type": "application/json"})
+    assert time.process_time() - begun < SECONDS
+    assert answer.status_code == 400
+    assert len(answer.content) < 50_000
+
+
+async def test_a13_a_receipt_in_xml_is_text_and_nothing_else() -> None:
+    links = Links(document="/documents/1", message="/operations/messages/1")
+    warning = ProblemFault(code="<&'\"", text="</receipt><evil/>", line=1, path=None)
+    told = ReceiptTold(
+        id=uuid4(),
+        msg_id="]]><evil a='&b;'/>",
+        type='"><evil/>',
+        sender=1,
+        receivers=[2],
+        received_at=datetime(2026, 3, 9, tzinfo=UTC),
+        warnings=[warning],
+        links=links,
+    )
+    root = etree.fromstring(_as_xml(told).encode())
+    assert root.findtext("msgId") == told.msg_id
+    assert root.findtext("type") == told.type
+    assert root.findtext("warning") == warning.text
+    assert [*root.iter("evil")] == []
 
 
 async def test_the_collection_has_every_kind_of_answer() -> None:
