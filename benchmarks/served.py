@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -41,7 +42,8 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
             await clients.register_parties(exchange, fixtures.parties(), actor="benchmark")
             key = await clients.register_client(exchange, HOSPITAL, actor="benchmark")
             async with serving(app, exchange, socket, stop, settings.manners()):
-                print(json.dumps({"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key}), flush=True)
+                told = {"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key, "pid": os.getpid()}
+                print(json.dumps(told), flush=True)
                 await stop.wait()
 
 

@@ -20,6 +20,7 @@ from messaging.flow.issuers import Issuer
 from messaging.keys import Vault
 from messaging.logs import logger_of
 from messaging.master_keys import master_keys
+from messaging.memory import return_large_pieces
 from messaging.model.clock import Clock, system_clock
 from messaging.model.log import LogEvent
 from messaging.model.sight import EVERYTHING, NOTHING
@@ -244,6 +245,8 @@ def every_door() -> FastAPI:
     """Make the doors and the console; whoever starts them sets `app.state.exchange` before the first request."""
     from messaging import console
     from messaging.api import create_api
+
+    return_large_pieces()
 
     app = create_api()
     app.include_router(console.router)

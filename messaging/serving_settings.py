@@ -37,6 +37,10 @@ class ServingSettings(BaseSettings):
     header_bytes: int = Field(32_768, ge=4_096, description="A larger request header is refused (431)")
     header_fields: int = Field(100, ge=20, description="A request header with more fields is refused (431)")
 
+    docs_page: bool = Field(
+        default=False, description="Whether the page /docs lists every operation; the OpenAPI files are always there"
+    )
+
     def admission(self) -> AdmissionTerms:
         """Give how often callers may ask, and how much memory is for what they send."""
         return AdmissionTerms(

@@ -313,6 +313,7 @@ class Settings(ServingSettings):
             seal_every=timedelta(seconds=self.audit_seal_seconds),
             signed_in_longest=timedelta(hours=self.signed_in_hours),
             signed_in_idle=timedelta(minutes=self.signed_in_idle_minutes),
+            docs_page=self.docs_page,
             software_version=__version__,
         )
 

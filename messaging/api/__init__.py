@@ -10,6 +10,7 @@ from fastapi.middleware import Middleware
 from messaging import __version__
 from messaging.api import (
     contract,
+    docs_page,
     documents,
     health,
     metrics,
@@ -50,6 +51,8 @@ def create_api() -> FastAPI:
     async def openapi_v3() -> dict[str, Any]:
         return v3.openapi()
 
+    documented = {"/openapi.json": app.openapi, "/openapi/edi-v3.json": v3.openapi, "/openapi/edi-v2.json": v2.openapi}
+    app.include_router(docs_page.router_of(documented))
     problems.install(app, problems.as_problem)
     contract.correct(app)
     return app

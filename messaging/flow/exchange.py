@@ -53,6 +53,7 @@ class Terms:
     seal_every: timedelta = timedelta(seconds=1)
     signed_in_longest: timedelta = timedelta(hours=12)
     signed_in_idle: timedelta = timedelta(minutes=30)
+    docs_page: bool = False
     software_name: str = "Samhandling"
     software_version: str = ""
 

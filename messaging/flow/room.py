@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from messaging.errors import Busy
 
-COST = 5
+COST = 7
 """A byte of a body takes so many bytes of memory at the worst moment; `python -m benchmarks.in_flight` measures it."""
 SMALL = 262_144
 """A body up to this many bytes has a room of its own, so that it never stands behind large ones."""
