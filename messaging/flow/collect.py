@@ -13,6 +13,7 @@ from messaging.flow import trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
 from messaging.flow.opening import document_of
+from messaging.flow.said import in_words
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
@@ -44,7 +45,7 @@ async def message(exchange: Exchange, actor: Client, message_id: UUID, *, door: 
             raise NotFound("There is no such message, or it is not yours to see.")
         kept = Kept(row, await deliveries.of_message(tx, message_id))
     await trail.note_views(exchange, actor, [message_id], door=door)
-    return kept
+    return Kept(kept.message, await in_words(exchange, kept.deliveries))
 
 
 async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> bytes:

@@ -12,6 +12,7 @@ from messaging.flow import refuse, trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import document_of, opened
 from messaging.flow.receive import require_room
+from messaging.flow.said import in_words
 from messaging.keys import Payload
 from messaging.model.access import Action, Resource, authorise, permit
 from messaging.model.audit import AuditEvent
@@ -64,7 +65,7 @@ async def search(exchange: Exchange, actor: Client, wanted: Search, *, door: str
         found = await _with_succession(tx, rows, actor)
     asked = {name: value for name, value in asdict(wanted).items() if name not in ("her_ids", "before", "limit")}
     await trail.note_search(exchange, actor, "messages", len(found), door=door, **asked)
-    return found
+    return [{**row, "deliveries": await in_words(exchange, row["deliveries"])} for row in found]
 
 
 async def conversation(exchange: Exchange, actor: Client, any_id: str, *, door: str = OPERATIONS) -> Conversation:
@@ -79,6 +80,7 @@ async def conversation(exchange: Exchange, actor: Client, any_id: str, *, door: 
             raise NotFound("There is no such conversation, or it is not yours to see.")
         told = await _with_succession(tx, rows[:_LONGEST_CONVERSATION], actor)
     await trail.note_views(exchange, actor, [row["id"] for row in told], door=door)
+    told = [{**row, "deliveries": await in_words(exchange, row["deliveries"])} for row in told]
     return Conversation(told, len(rows) <= _LONGEST_CONVERSATION)
 
 
@@ -122,7 +124,7 @@ async def story(exchange: Exchange, actor: Client, message_id: UUID, *, door: st
         lines = await audit.of_message(tx, message_id)
         found = Story(told, delivered, attempts, [line for line in lines if line["event"] != AuditEvent.MESSAGE_VIEWED])
     await trail.note_views(exchange, actor, [message_id], door=door)
-    return found
+    return replace(found, deliveries=await in_words(exchange, found.deliveries))
 
 
 async def read_for_operator(exchange: Exchange, actor: Client, message_id: UUID, *, reason: str, door: str) -> bytes:

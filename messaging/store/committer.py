@@ -172,9 +172,8 @@ async def _settle_original(tx: WriteTx, acceptance: Acceptance, settlement: Sett
     positive = receipt.status is not ReceiptStatus.REJECTED
     receipt_columns = {
         "receipt_status": receipt.status.value,
-        "receipt_errors": [
-            {"code": e.code, "text": e.text, "details": e.details, "oid": e.oid} for e in receipt.errors
-        ],
+        # Codes alone: the words are the receiver's, may name the patient, and stay in the encrypted AppRec.
+        "receipt_errors": [{"code": e.code, "text": "", "details": "", "oid": e.oid} for e in receipt.errors],
         "receipt_message_id": acceptance.message["id"],
     }
     at = acceptance.message["received_at"]

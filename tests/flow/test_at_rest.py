@@ -20,7 +20,7 @@ from messaging.flow.acknowledge import Answer
 from messaging.flow.deliver import RouteWorker
 from messaging.flow.receive import Handed, receive
 from messaging.model.audit import AuditEvent
-from messaging.model.receipt import ReceiptStatus
+from messaging.model.receipt import ReceiptError, ReceiptStatus
 from messaging.model.sight import EVERYTHING
 from messaging.settings import FileKeySetting, RouteSetting, Settings
 from messaging.store import audit, deliveries
@@ -189,11 +189,15 @@ async def test_a29_a_stolen_database_holds_no_word_of_a_document(
     spoilt = broken.replace(b"</MsgHead>", f"<!-- {' '.join(CANARIES)} --></MsgHead>".encode())
     with pytest.raises(Refused):
         await receive(running.exchange, running.clients["sykehus"], Handed(spoilt, "test"))
+    said = Answer(NURSING, ReceiptStatus.REJECTED, (ReceiptError("T01", CANARIES[0], CANARIES[1]),))
+    await acknowledge.acknowledge(running.exchange, running.clients["kommune"], message_id, said, door="test")
     url = as_owner(running.exchange.database.url.render_as_string(hide_password=False))
     dump = await asyncio.to_thread(dumped, url)
     assert all(canary.encode() not in dump and canary.encode().hex().encode() not in dump for canary in CANARIES)
     assert str(message_id).encode() in dump or message_id.hex.encode() in dump, "the dump holds the row itself"
     assert await shows(running, message_id) == planted
+    kept = await collect.message(running.exchange, running.clients["sykehus"], message_id, door="test")
+    assert [(e["text"], e["details"]) for d in kept.deliveries for e in d["receipt_errors"] or ()] == [CANARIES]
 
 
 def dumped(url: str) -> bytes:
