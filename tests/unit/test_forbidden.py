@@ -25,16 +25,14 @@ NAMES = {
     "objectify",
     "minidom",
     "pulldom",
-    "pickle",
-    "marshal",
-    "shelve",
-    "jose",
     "resolve_empty",
     "xinclude",
     "ETCompatXMLParser",
     "iterparse",
 }
 """Never named, whatever they are called on."""
+PACKAGES = {"pickle", "marshal", "shelve", "jose"}
+"""Never imported."""
 SWITCHES: dict[str, tuple[object, ...]] = {
     "resolve_entities": (False,),
     "no_network": (True,),
@@ -60,6 +58,8 @@ def found_in(source: str) -> Iterator[str]:
             names = {part for alias in node.names for part in alias.name.split(".")}
             names |= set((node.module or "").split(".")) if isinstance(node, ast.ImportFrom) else set()
             yield from sorted(names & NAMES)
+            whole = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            yield from sorted({name.partition(".")[0] for name in whole} & PACKAGES)
             if isinstance(node, ast.ImportFrom) and node.module == "xmlschema":
                 yield from sorted(names & FETCH)
         elif isinstance(node, ast.Attribute) and node.attr in NAMES:
