@@ -13,7 +13,13 @@ from messaging.model.edge import Edge
 CSRF_HEADER = "X-CSRF-Token"
 
 DOCUMENTED = Security(
-    HTTPBearer(scheme_name="ApiKey", bearerFormat="id.secret", description="The key as issued", auto_error=False)
+    HTTPBearer(
+        scheme_name="ApiKey",
+        bearerFormat="id.secret",
+        description="The key as issued. Where the operator has set it up, an access token bound by DPoP (RFC 9449), or "
+        "a client certificate, takes its place.",
+        auto_error=False,
+    )
 )
 """Says in OpenAPI that a key is needed; the door itself asks for it, before the body is read."""
 
