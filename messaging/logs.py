@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import IntEnum
 from types import TracebackType
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -158,8 +159,8 @@ def _keep_known(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 def _plain(value: object) -> Any:
     """Give a value as JSON has it; of what is no plain value only its type."""
     match value:
-        case None | bool() | int() | float():
-            return value
+        case None | bool() | float() | int():
+            return int(value) if isinstance(value, IntEnum) else value
         case str():
             return _inert(value)
         case UUID():

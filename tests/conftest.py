@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from leak_watch import pytest_configure, pytest_runtest_makereport
 from messaging.settings import Settings
 from world import Databases, SetClock, World, postgres_server, world
+
+__all__ = ["pytest_configure", "pytest_runtest_makereport"]  # pytest finds the watch over the suite's output here
 
 
 @pytest.fixture(scope="session")
