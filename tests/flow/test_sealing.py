@@ -230,7 +230,7 @@ async def test_a28_an_older_copy_of_the_database_is_told_from_a_cut(exchange: Ex
     assert await findings(exchange) == [("unsealed", None, None), ("restored", None, 2)], "also when it has run on"
 
 
-async def test_after_a_restore_nothing_is_sealed_until_an_operator_has_acknowledged_the_gap(
+async def test_a28_after_a_restore_nothing_is_sealed_until_an_operator_has_acknowledged_the_gap(
     exchange: Exchange, clock: SetClock, keeper: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     await keeper.write_and_seal(3, 2, 4, 1)

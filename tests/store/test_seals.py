@@ -204,7 +204,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_the_database_refuses_to_change_or_remove_what_was_written(exchange: Exchange, change: str) -> None:
+async def test_a28_the_database_refuses_to_change_or_remove_what_was_written(exchange: Exchange, change: str) -> None:
     await write(exchange)
     await Sealer(exchange).seal()
     await assert_refused(exchange, change)
@@ -212,7 +212,7 @@ async def test_the_database_refuses_to_change_or_remove_what_was_written(exchang
 
 
 @pytest.mark.parametrize("table", ["audit", "sealed_line", "seal"])
-async def test_nor_can_it_be_emptied_or_replaced(exchange: Exchange, table: str) -> None:
+async def test_a28_nor_can_it_be_emptied_or_replaced(exchange: Exchange, table: str) -> None:
     await write(exchange)
     await Sealer(exchange).seal()
     replaced = f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"  # noqa: S608 - a name of ours
