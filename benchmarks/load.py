@@ -12,12 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import fixtures
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _MSG_ID = re.compile(rb"<(?:\w+:)?MsgId>([^<]+)</")
+_GEN_DATE = re.compile(rb"(<(?:\w+:)?GenDate>)[^<]+")
 
 
 @dataclass(slots=True)
@@ -97,7 +99,9 @@ async def drive(
 
 
 def posts(path: str, headers: dict[str, str], document: bytes) -> Callable[[], bytes]:
-    """Make POST requests of one document, each with a MsgId of its own."""
+    """Make POST requests of one document as if it were written now, each with a MsgId of its own."""
+    now = datetime.now(UTC).isoformat(timespec="seconds").encode()
+    document = _GEN_DATE.sub(rb"\g<1>" + now, document, count=1)
     found = _MSG_ID.search(document)
     if found is None:
         raise ValueError("the document has no MsgId")

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import zlib
 from pathlib import Path
 
 import fixtures
@@ -18,6 +19,8 @@ from messaging.api import door
 from messaging.app import create_app
 from messaging.demo.serving import listen, serving
 from messaging.flow import clients
+from messaging.keys import Sealed, Vault
+from messaging.keys.payload import DEFLATE
 from messaging.model.party import Client
 from messaging.settings import Settings
 from messaging.store import session
@@ -30,7 +33,9 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if "authentication" in without:
-        door.caller_of = _anybody
+        door.authenticate = _anybody
+    if "encryption" in without:
+        Vault.seal = _packed  # type: ignore[method-assign]
     if "wall" in without:
         session.look_with = _unwalled
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
@@ -45,6 +50,11 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
                 told = {"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key, "pid": os.getpid()}
                 print(json.dumps(told), flush=True)
                 await stop.wait()
+
+
+def _packed(vault: Vault, content: bytes, _about: object) -> Sealed:
+    """Compress a document, and leave it readable."""
+    return Sealed(DEFLATE, zlib.compress(content, 1), vault.current, b"")
 
 
 async def _unwalled(*_: object) -> None:
