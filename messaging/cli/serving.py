@@ -17,8 +17,11 @@ import typer
 
 from messaging import __version__, logs
 from messaging.app import bring_up_to_date, create_app, open_exchange
+from messaging.cli.production import Lack, lacks
+from messaging.cli.terminal import at_the_keyboard
 from messaging.errors import ConfigurationError
 from messaging.flow import work as flow_work
+from messaging.flow.standing import Standing, standing
 from messaging.settings import Settings, load
 
 _GOODBYE_SECONDS = 10
@@ -137,17 +140,35 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
-def check() -> None:
+def check(
+    *,
+    production: Annotated[
+        bool, typer.Option("--production", help="Say too what is missing before real patients' messages pass through.")
+    ] = False,
+) -> None:
     """Check settings, database, schemas and adapters, and start nothing."""
     settings = load()
     _refuse_foreign_packages()
-    asyncio.run(_open(settings))
+    found = asyncio.run(_standing(settings))
     typer.echo("Everything that a start needs is in order.")
+    if production:
+        _weigh(lacks(settings, found))
 
 
-async def _open(settings: Settings) -> None:
-    async with open_exchange(settings):
-        pass
+async def _standing(settings: Settings) -> Standing:
+    async with open_exchange(settings) as exchange:
+        return await standing(exchange, at_the_keyboard())
+
+
+def _weigh(found: list[Lack]) -> None:
+    """Say what is missing; with anything grave the command fails."""
+    for lack in found:
+        typer.echo(f"{'missing' if lack.grave else 'consider'}: {lack.what} {lack.do}")
+    grave = sum(lack.grave for lack in found)
+    if grave:
+        typer.echo(f"Not ready for production: {grave} things are missing.")
+        raise typer.Exit(1)
+    typer.echo("Nothing is missing for production, as far as can be seen from here.")
 
 
 def version() -> None:
