@@ -9,7 +9,7 @@ import pytest
 
 from leak_watch import pytest_configure, pytest_runtest_makereport
 from messaging.settings import Settings
-from world import Databases, SetClock, World, postgres_server, world
+from world import UNHURRIED, Databases, SetClock, World, postgres_server, world
 
 __all__ = ["pytest_configure", "pytest_runtest_makereport"]  # pytest finds the watch over the suite's output here
 
@@ -41,10 +41,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(
         database_url=database_url,
         key_file=tmp_path / "key",
-        disk_reserve_bytes=0,
         heartbeat_seconds=0.2,
-        requests_per_second=0,
-        failures_per_minute=0,
+        **UNHURRIED,
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -31,6 +32,10 @@ POSTGRES = "SAMHANDLING_TEST_POSTGRES_URL"
 APPLICATION = "samhandling_test_application"
 SHARED = Path(os.environ.get("SAMHANDLING_SHARED") or Path(__file__).parents[2] / "shared")
 """Official schemas, samples and attacks, for whoever has them beside the checkout."""
+
+
+UNHURRIED: dict[str, Any] = {"requests_per_second": 0, "failures_per_minute": 0, "disk_reserve_bytes": 0}
+"""Settings of a world in which nobody asks too often, and a full disk stops nothing."""
 
 
 class SetClock:

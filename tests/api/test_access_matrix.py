@@ -13,7 +13,7 @@ from stage import PATIENT, Stage, set_the_stage
 from doors import forget
 from messaging.api import create_api
 from messaging.settings import Settings
-from world import Databases, SetClock, world
+from world import UNHURRIED, Databases, SetClock, world
 
 
 @pytest_asyncio.fixture(scope="module", params=["sqlite", "postgresql"], loop_scope="module")
@@ -23,7 +23,7 @@ async def stage(
     """One stage for all rows: what a request changes, no other one looks at."""
     url, clock = await getattr(databases, request.param)(), SetClock()
     key_file = tmp_path_factory.mktemp("matrix") / "key"
-    settings = Settings(database_url=url, key_file=key_file, disk_reserve_bytes=0, heartbeat_seconds=0.2)
+    settings = Settings(database_url=url, key_file=key_file, heartbeat_seconds=0.2, **UNHURRIED)
     async with world(settings, clock) as running:
         made = await set_the_stage(running, clock)
         yield made

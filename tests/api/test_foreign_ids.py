@@ -22,7 +22,7 @@ from messaging.model.sight import EVERYTHING
 from messaging.settings import Settings
 from messaging.store import audit
 from messaging.store.session import Database
-from world import Databases, SetClock, world
+from world import UNHURRIED, Databases, SetClock, world
 
 IDS = ("message_id", "refusal_id", "notification_id", "any_id")
 ABOUT_AN_ID = [row for row in ROWS if any(f"{{{name}}}" in row.name for name in IDS) or row.name.endswith("/delete")]
@@ -34,7 +34,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """The matrix's stage."""
     url, clock = await getattr(databases, request.param)(), SetClock()
-    settings = Settings(database_url=url, key_file=tmp_path_factory.mktemp("foreign") / "key", disk_reserve_bytes=0)
+    settings = Settings(database_url=url, key_file=tmp_path_factory.mktemp("foreign") / "key", **UNHURRIED)
     async with world(settings, clock) as running:
         made = await set_the_stage(running, clock)
         yield made

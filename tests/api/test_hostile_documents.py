@@ -24,7 +24,7 @@ from messaging.api.shapes import Links, ProblemFault, ReceiptTold
 from messaging.flow.work import submit_to
 from messaging.settings import Settings
 from messaging.spi import Submit
-from world import Databases, SetClock, world
+from world import UNHURRIED, Databases, SetClock, world
 
 pytestmark = [
     pytest.mark.skipif(not MANIFEST.exists(), reason=ABSENT),
@@ -40,7 +40,7 @@ WARD = 8100001
 async def door(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     """One exchange for the whole collection; what judges documents does not know the database."""
     key = tmp_path_factory.mktemp("hostile") / "key"
-    settings = Settings(database_url=await databases.sqlite(), key_file=key, disk_reserve_bytes=0)
+    settings = Settings(database_url=await databases.sqlite(), key_file=key, **UNHURRIED)
     async with world(settings, SetClock()) as running, AsyncExitStack() as stack:
         app = application(running)
         yield Api(running, app, stack)

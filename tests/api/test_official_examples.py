@@ -16,7 +16,7 @@ from messaging.http import Response
 from messaging.model.message import Envelope
 from messaging.model.party import Client, Party
 from messaging.settings import Settings
-from world import SHARED, Databases, SetClock, world
+from world import SHARED, UNHURRIED, Databases, SetClock, world
 
 FOLDER = SHARED / "standards/examples"
 STANDARDS = ("plo", "Dialogmelding", "Henvisning", "Epikrise", "AppRec")
@@ -105,7 +105,7 @@ async def test_each_example_comes_out_as_it_went_in(
 ) -> None:
     for one in rounds:
         url = await getattr(databases, database)()
-        settings = Settings(database_url=url, key_file=tmp_path / "key", disk_reserve_bytes=0)
+        settings = Settings(database_url=url, key_file=tmp_path / "key", **UNHURRIED)
         async with world(settings, SetClock()) as opened, AsyncExitStack() as stack:
             api = Api(opened, application(opened), stack)
             await _register(api, [envelope for _, envelope in one.values()])

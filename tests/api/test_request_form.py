@@ -15,7 +15,7 @@ import fixtures
 from doors import Api, application
 from messaging.http import Response
 from messaging.settings import Settings
-from world import Databases, SetClock, world
+from world import UNHURRIED, Databases, SetClock, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,7 +42,7 @@ V3 = {
 async def api(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     """One application for all tests of this module."""
     key_file = tmp_path_factory.mktemp("form") / "key"
-    settings = Settings(database_url=await databases.sqlite(), key_file=key_file, disk_reserve_bytes=0)
+    settings = Settings(database_url=await databases.sqlite(), key_file=key_file, **UNHURRIED)
     async with world(settings, SetClock()) as opened, AsyncExitStack() as stack:
         yield Api(opened, application(opened), stack)
 

@@ -23,7 +23,7 @@ from doors import application, forget, serving
 from messaging.demo.issuer import TOKEN, Registered, TokenIssuer
 from messaging.http import AsyncClient, Response
 from messaging.settings import Settings
-from world import Databases, SetClock, world
+from world import UNHURRIED, Databases, SetClock, world
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EDI = {"api-version": "3", "nhn-source-system": "Test EPJ, 1.0"}
@@ -52,7 +52,7 @@ async def scene(databases: Databases, tmp_path: Path) -> AsyncIterator[Scene]:
         known = {"epj": Registered(key, PARENT_NUMBER, CHILD_NUMBER)}
         issuer = await stack.enter_async_context(issuing(clock, known))
         database_url = await databases.sqlite()
-        made = Settings(database_url=database_url, key_file=tmp_path / "key", disk_reserve_bytes=0, **trusting(issuer))
+        made = Settings(database_url=database_url, key_file=tmp_path / "key", **UNHURRIED, **trusting(issuer))
         opened = await stack.enter_async_context(world(made, clock))
         await speak_for(opened.exchange, issuer, "sykehus")
         app = application(opened)

@@ -22,7 +22,7 @@ from messaging.model.message import Address
 from messaging.model.receipt import ReceiptError
 from messaging.settings import Settings
 from messaging.store.messages import Search
-from world import Databases, SetClock, World
+from world import UNHURRIED, Databases, SetClock, World
 
 
 def document(name: str) -> bytes:
@@ -76,7 +76,7 @@ async def way(
 ) -> AsyncIterator[Road]:
     kind, database = request.param
     url = await getattr(databases, database)()
-    settings = Settings(database_url=url, key_file=tmp_path / "key", disk_reserve_bytes=0)
+    settings = Settings(database_url=url, key_file=tmp_path / "key", **UNHURRIED)
     (tmp_path / "folders").mkdir()
     async with road(kind, settings, clock, tmp_path / "folders") as opened:
         yield opened

@@ -26,7 +26,7 @@ from messaging.registry import Registry
 from messaging.settings import RouteSetting, Settings
 from messaging.store import succession
 from messaging.store.messages import InboxQuery
-from world import Databases, SetClock, World, world
+from world import UNHURRIED, Databases, SetClock, World, world
 
 WARD, NURSING, CASES, GP = 8100001, 8110001, 8110002, 8120001
 NEW, CHANGE, CANCELLATION = (fixtures.read(f"valid/plo/1.6/utskrivningsrapport_{status}.xml") for status in "nmc")
@@ -256,7 +256,7 @@ async def test_an_original_and_its_cancellation_at_the_same_moment_take_turns(ru
 async def two(databases: Databases, tmp_path: Path, clock: SetClock) -> AsyncIterator[tuple[World, Exchange]]:
     """Two processes' worth of exchange on one PostgreSQL database."""
     url = await databases.postgresql()
-    settings = Settings(database_url=url, key_file=tmp_path / "key", disk_reserve_bytes=0)
+    settings = Settings(database_url=url, key_file=tmp_path / "key", **UNHURRIED)
     async with (
         world(settings, clock) as one,
         open_exchange(settings, clock=clock) as other,
