@@ -15,7 +15,7 @@ from messaging.api.door import Caller, Door, Here
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import HerId, Moment, Name
 from messaging.errors import NotFound
-from messaging.flow import inspect, resend
+from messaging.flow import inspect, patients, resend
 from messaging.model.lifecycle import State
 
 router = APIRouter(prefix="/operations", route_class=Door, dependencies=[DOCUMENTED], tags=["operations"])
@@ -66,6 +66,14 @@ async def list_messages(
     rows = await inspect.search(exchange, client, wanted)
     messages = [views.message(row, row["deliveries"]) for row in rows]
     return told.MessagesPage(messages=messages, next=following(rows, limit))
+
+
+@router.post("/messages/by-patient", responses=_CHANGING)
+async def find_by_patient(asked: told.PatientSought, exchange: Here, client: Caller) -> told.PatientMessages:
+    """Find the messages about a patient as an operator, with a reason that is kept; the number is not."""
+    found = await patients.find(exchange, client, asked.number, reason=asked.reason, door=inspect.OPERATIONS)
+    messages = [views.message(row, row["deliveries"]) for row in found.messages]
+    return told.PatientMessages(messages=messages, not_looked_at=found.not_looked_at)
 
 
 @router.get("/messages/{message_id}", responses=_READING)

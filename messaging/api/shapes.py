@@ -349,6 +349,23 @@ class Reason(Asked):
     reason: Annotated[str, StringConstraints(pattern=_PRINTABLE, min_length=1, max_length=500)]
 
 
+class PatientSought(Asked):
+    """Whose messages an operator looks for, by the national number, and why; the reason alone is kept."""
+
+    number: Annotated[str, StringConstraints(pattern=r"^[0-9 ]*$", min_length=11, max_length=20)]
+    reason: Annotated[str, StringConstraints(pattern=_PRINTABLE, min_length=1, max_length=500)]
+
+
+class PatientMessages(Told):
+    """The messages about a patient, oldest first, and the AppRecs that answer them.
+
+    So many older ones, `not_looked_at`, may be about the patient too, and nobody has looked yet.
+    """
+
+    messages: list[MessageTold]
+    not_looked_at: int
+
+
 class Health(Told):
     """A word for the load balancer."""
 

@@ -13,6 +13,7 @@ from messaging.cli import (
     documents,
     keeping,
     looking,
+    patient,
     people,
     proving,
     reading,
@@ -56,6 +57,7 @@ app.add_typer(looking.audit, name="audit")
 app.add_typer(schemas.schemas, name="schemas")
 app.add_typer(keeping.keys, name="keys")
 app.add_typer(retaining.retention, name="retention")
+app.add_typer(patient.patient, name="patient")
 
 _WRONG_USE = 2
 _FAILED = 70  # EX_SOFTWARE

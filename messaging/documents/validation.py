@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from lxml import etree
@@ -17,6 +17,7 @@ from messaging.documents.document import Document
 from messaging.documents.envelope import envelope_of
 from messaging.documents.names import SIGNATURE, local
 from messaging.documents.norwegian import in_norwegian
+from messaging.documents.patient_number import patient_number
 from messaging.documents.reader import Element, Tree, read
 from messaging.documents.rehearsal import Rehearsal
 from messaging.documents.rules import faults_of
@@ -46,12 +47,14 @@ class Verdict:
     """What is found of a document, and what could be read of it in spite of that.
 
     `faults` stop it; `warnings` do not, and have the name of their rule for a code. Of each at most MOST_FAULTS.
+    `patient` is the patient's national number in an accepted document, to be hashed and never shown.
     """
 
     faults: tuple[Fault, ...]
     envelope: Envelope | None = None
     kind: MessageKind | None = None
     warnings: tuple[Fault, ...] = ()
+    patient: str = field(default="", repr=False)
 
     @property
     def accepted(self) -> bool:
@@ -121,7 +124,13 @@ class Validator:
             faults = recognised.faults + faults + tuple(one for one in found if one.severity is Severity.REJECT)
             warnings = tuple(one for one in found if one.severity is Severity.WARN)
         told = tuple(map(_told, at_most(_in_order(faults), untold=untold)))
-        return Verdict(told, envelope, recognised.kind, at_most(_in_order(warnings)))
+        patient = "" if told or envelope is None else patient_number(tree.root)
+        return Verdict(told, envelope, recognised.kind, at_most(_in_order(warnings)), patient)
+
+    def patient_of(self, content: bytes) -> str:
+        """Tell the national number of the patient whom a document is about; empty when it names none."""
+        tree = read(content, self._limits)
+        return "" if isinstance(tree, Fault) else patient_number(tree.root)
 
     def kind_of(self, content: bytes) -> MessageKind | None:
         """Tell what kind of message a document is; None when it cannot be read or is no kind that is taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -29,6 +29,7 @@ class Intake:
     """Everything that is known of a document when it is decided about.
 
     `answers` is the id of the message that an AppRec answers, when that message is here. `warnings` stop nothing.
+    `patient` is the patient's national number, empty when there is none.
     """
 
     content: bytes
@@ -41,6 +42,7 @@ class Intake:
     at: datetime
     answers: UUID | None = None
     warnings: Sequence[Fault] = ()
+    patient: str = field(default="", repr=False)
 
     @property
     def sender(self) -> int:
@@ -62,7 +64,7 @@ def decide(
     )
     receipt = intake.envelope.receipt
     return Acceptance(
-        message=_message(intake, message_id),
+        message=_message(intake, message_id, vault),
         payload={"message_id": message_id, "format": sealed.form, "content": sealed.content},
         key=key_row(message_id, sealed),
         deliveries=deliveries,
@@ -81,7 +83,7 @@ def _warned(warnings: Sequence[Fault]) -> dict[str, Any]:
     return {"warnings": sorted({warning.code.value for warning in warnings})} if warnings else {}
 
 
-def _message(intake: Intake, message_id: UUID) -> dict[str, Any]:
+def _message(intake: Intake, message_id: UUID, vault: Vault) -> dict[str, Any]:
     envelope = intake.envelope
     return {
         "id": message_id,
@@ -105,6 +107,7 @@ def _message(intake: Intake, message_id: UUID) -> dict[str, Any]:
         "source_system": intake.source_system[:200],
         "received_at": intake.at,
         "answers_id": intake.answers,
+        "patient_hash": vault.patient_hash(intake.patient),
     }
 
 

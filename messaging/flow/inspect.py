@@ -62,7 +62,7 @@ async def search(exchange: Exchange, actor: Client, wanted: Search, *, door: str
     permit(actor, Action.READ)
     async with exchange.database.read(Sight.of(actor)) as tx:
         rows = await messages.search(tx, replace(wanted, her_ids=_seen_by(actor)))
-        found = await _with_succession(tx, rows, actor)
+        found = await with_succession(tx, rows, actor)
     asked = {name: value for name, value in asdict(wanted).items() if name not in ("her_ids", "before", "limit")}
     await trail.note_search(exchange, actor, "messages", len(found), door=door, **asked)
     return [{**row, "deliveries": await in_words(exchange, row["deliveries"])} for row in found]
@@ -78,7 +78,7 @@ async def conversation(exchange: Exchange, actor: Client, any_id: str, *, door: 
         rows = await messages.conversation(tx, any_id, her_ids=_seen_by(actor), limit=_LONGEST_CONVERSATION + 1)
         if not rows:
             raise NotFound("There is no such conversation, or it is not yours to see.")
-        told = await _with_succession(tx, rows[:_LONGEST_CONVERSATION], actor)
+        told = await with_succession(tx, rows[:_LONGEST_CONVERSATION], actor)
     await trail.note_views(exchange, actor, [row["id"] for row in told], door=door)
     told = [{**row, "deliveries": await in_words(exchange, row["deliveries"])} for row in told]
     return Conversation(told, len(rows) <= _LONGEST_CONVERSATION)
@@ -92,7 +92,7 @@ async def succession_of(exchange: Exchange, actor: Client, message_id: UUID) -> 
     async with exchange.database.read(Sight.of(actor)) as tx:
         authorise(actor, Action.READ, Resource(await messages.parties_of(tx, message_id)))
         row = await messages.get(tx, message_id)
-        (told,) = await _with_succession(tx, [row] if row else [], actor)
+        (told,) = await with_succession(tx, [row] if row else [], actor)
     return Succession(told["superseded_by"], tuple(told["supersedes"]))
 
 
@@ -100,7 +100,7 @@ def _seen_by(actor: Client) -> frozenset[int] | None:
     return None if actor.oversees else actor.her_ids
 
 
-async def _with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client) -> list[dict[str, Any]]:
+async def with_succession(tx: ReadTx, rows: list[dict[str, Any]], actor: Client) -> list[dict[str, Any]]:
     """Add what became of each message: `superseded_by` and `supersedes`, by the ids of messages that the actor sees."""
     found = await succession.families(tx, rows, seen_by=_seen_by(actor))
     told = []
@@ -120,7 +120,7 @@ async def story(exchange: Exchange, actor: Client, message_id: UUID, *, door: st
             raise NotFound("There is no such message, or it is not yours to see.")
         delivered = await deliveries.of_message(tx, message_id)
         attempts = await deliveries.attempts_of(tx, [delivery["id"] for delivery in delivered])
-        (told,) = await _with_succession(tx, [row], actor)
+        (told,) = await with_succession(tx, [row], actor)
         lines = await audit.of_message(tx, message_id)
         found = Story(told, delivered, attempts, [line for line in lines if line["event"] != AuditEvent.MESSAGE_VIEWED])
     await trail.note_views(exchange, actor, [message_id], door=door)

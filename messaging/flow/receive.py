@@ -87,6 +87,7 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
         at=exchange.clock(),
         answers=await _answered(exchange, envelope),
         warnings=verdict.warnings,
+        patient=verdict.patient,
     )
     acceptance = await _decide(exchange, intake)
     committed = await exchange.committer.commit(acceptance)

@@ -132,10 +132,13 @@ class Vault:
         return self._wrap(self._unwrap(content_id, key_id, wrapped), content_id)
 
     def patient_hash(self, number: str) -> bytes:
-        """Hash a patient's national number with the key that is for that alone: messages are found by it."""
+        """Hash a patient's national number with the key that is for that alone: messages are found by it.
+
+        Nothing, for no number.
+        """
         if self._patient is None:
             raise RuntimeError("a vault hashes nothing before it has learnt its keys")
-        return hmac.new(self._patient, number.encode(), hashlib.sha256).digest()
+        return hmac.new(self._patient, number.encode(), hashlib.sha256).digest() if number else b""
 
     def _wrap(self, key: bytes, content_id: UUID) -> bytes:
         nonce = os.urandom(NONCE_BYTES)

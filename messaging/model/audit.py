@@ -17,6 +17,7 @@ class AuditEvent(StrEnum):
     DOCUMENT_READ = "document.read"
     MESSAGE_VIEWED = "message.viewed"
     MESSAGES_SEARCHED = "messages.searched"
+    PATIENT_SEARCHED = "patient.searched"
     APPREC_MATCHED = "apprec.matched"
     APPREC_UNMATCHED = "apprec.unmatched"
     APPREC_IGNORED = "apprec.ignored"

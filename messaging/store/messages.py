@@ -20,7 +20,7 @@ from messaging.store.session import ReadTx, WriteTx
 
 async def get(tx: ReadTx, message_id: UUID) -> t.Row | None:
     """Read a message's row."""
-    row = (await tx.execute(select(t.message).where(t.message.c.id == message_id))).mappings().first()
+    row = (await tx.execute(select(*t.message_told).where(t.message.c.id == message_id))).mappings().first()
     return dict(row) if row else None
 
 
@@ -53,20 +53,20 @@ async def named(tx: ReadTx, text: str, *, limit: int = 100) -> list[UUID]:
 
 async def with_deliveries(tx: ReadTx, ids: Collection[UUID]) -> list[t.Row]:
     """Read messages by their ids, each with its deliveries under `deliveries`."""
-    found = await tx.execute(select(t.message).where(t.message.c.id.in_(ids)))
+    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids)))
     return await _with_deliveries(tx, [dict(row) for row in found.mappings()])
 
 
 async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
     """Find the message that a sender gave a MsgId to."""
-    query = select(t.message).where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
+    query = select(*t.message_told).where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
     row = (await tx.execute(query)).mappings().first()
     return dict(row) if row else None
 
 
 async def answers_of(tx: ReadTx, message_id: UUID) -> list[t.Row]:
     """Read the AppRec messages that answer a message."""
-    query = select(t.message).where(t.message.c.answers_id == message_id).order_by(t.message.c.received_at)
+    query = select(*t.message_told).where(t.message.c.answers_id == message_id).order_by(t.message.c.received_at)
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 
 
@@ -85,7 +85,7 @@ async def inbox(tx: ReadTx, wanted: InboxQuery) -> list[t.Row]:
     """Read what has not been marked as read, by the document's GenDate."""
     order = [t.message.c.gen_instant, t.message.c.received_at, t.message.c.id]
     query = (
-        select(t.message, t.delivery.c.receiver_her_id)
+        select(*t.message_told, t.delivery.c.receiver_her_id)
         .join(t.delivery, t.delivery.c.message_id == t.message.c.id)
         .where(
             t.delivery.c.receiver_her_id.in_(wanted.receivers),
@@ -158,7 +158,7 @@ def _matching(wanted: Search) -> Select[Any]:
         conditions.append(t.message.c.id.in_(_overdue(wanted.overdue_at)))
     if wanted.before is not None:
         conditions.append(tuple_(t.message.c.received_at, t.message.c.id) < tuple_(*wanted.before))
-    return select(t.message).where(and_(True, *conditions))
+    return select(*t.message_told).where(and_(True, *conditions))
 
 
 def _overdue(at: datetime) -> Any:
@@ -196,7 +196,7 @@ async def conversation(tx: ReadTx, any_id: str, *, her_ids: Collection[int] | No
     found = await tx.execute(select(t.message.c.conversation_id, t.message.c.link).where(or_(*named), *seen))
     shared = {one for row in found for one in row if one}
     query = (
-        select(t.message)
+        select(*t.message_told)
         .where(or_(t.message.c.conversation_id.in_(shared), t.message.c.link.in_(shared)), *seen)
         .order_by(func.coalesce(t.message.c.gen_instant, t.message.c.received_at), t.message.c.received_at)
         .limit(limit)

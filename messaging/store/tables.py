@@ -170,13 +170,19 @@ message = Table(
     Column("received_at", Instant, nullable=False),
     # An AppRec knows what it answers; the pair with its sender makes it the only one.
     Column("answers_id", Uuid),
+    # Keyed hash of the patient's number; empty where there is none, NULL where nobody has looked yet.
+    Column("patient_hash", LargeBinary),
     UniqueConstraint("sender_her_id", "msg_id"),
     UniqueConstraint("answers_id", "sender_her_id"),
     Index("ix_message_received_at_id", "received_at", "id"),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
     Index("ix_message_link", "link", "sender_her_id", "type"),
+    Index("ix_message_patient_hash", "patient_hash"),
 )
+
+message_told = [column for column in message.c if column.name != "patient_hash"]
+"""What is read of a message; the hash is compared and never read."""
 
 payload = Table(
     "payload",
