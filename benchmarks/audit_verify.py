@@ -53,7 +53,7 @@ async def fill(exchange: Exchange, lines: int) -> None:
 
 
 async def measure(url: str, folder: Path, lines: int) -> None:
-    settings = Settings(database_url=url, key_file=folder / "key", disk_reserve_bytes=0)
+    settings = Settings(database_url=url, key_file=folder / "key", disk_reserve_bytes=0, audit_anchors=())
     async with open_exchange(settings) as exchange:
         await fill(exchange, lines)
         began = time.perf_counter()
@@ -64,6 +64,8 @@ async def measure(url: str, folder: Path, lines: int) -> None:
         began = time.perf_counter()
         report = await verify(exchange, OPERATOR)
         said(f"verify ({report.lines} lines, {report.seals} seals, {len(report.findings)} findings)", began, lines)
+        for finding in report.findings:
+            print(f"  {finding}")
         began = time.perf_counter()
         with (folder / "export.jsonl").open("wb") as file:
             async for some in export(exchange, OPERATOR):
