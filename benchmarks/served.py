@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import fixtures
@@ -45,7 +46,9 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
         async with app.router.lifespan_context(app):
             exchange = app.state.exchange
             await clients.register_parties(exchange, fixtures.parties(), actor="benchmark")
-            key = await clients.register_client(exchange, HOSPITAL, actor="benchmark")
+            name = f"hospital-{os.getpid()}"
+            client = replace(HOSPITAL, id=name, name=name)
+            key = await clients.register_client(exchange, client, actor="benchmark")
             async with serving(app, exchange, socket, stop, settings.manners()):
                 told = {"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key, "pid": os.getpid()}
                 print(json.dumps(told), flush=True)
