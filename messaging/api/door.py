@@ -40,8 +40,17 @@ def client_of(request: Request) -> Client:
     return client
 
 
-Here = Annotated[Exchange, Depends(exchange_of)]
-Caller = Annotated[Client, Depends(client_of)]
+async def _here(request: Request) -> Exchange:
+    return exchange_of(request)
+
+
+async def _caller(request: Request) -> Client:
+    return client_of(request)
+
+
+Here = Annotated[Exchange, Depends(_here)]
+Caller = Annotated[Client, Depends(_caller)]
+"""Asked for by coroutines: the framework sends a plain function to a thread, which costs more than the look-up."""
 
 
 class Door(APIRoute):

@@ -57,7 +57,7 @@ class Visit:
         return RedirectResponse(own_path(path) or f"{PATH}?lang={self.language}", HTTPStatus.SEE_OTHER)
 
 
-def visit_of(request: Request, exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> Visit:
+async def visit_of(request: Request, exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> Visit:
     """Read how a page is asked for."""
     return Visit(request, exchange, credentials_of(request, exchange), language_of(wanted, accepted))
 

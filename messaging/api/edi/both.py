@@ -17,7 +17,7 @@ from messaging.flow.exchange import Terms
 from messaging.model.receipt import ERROR_CODES_OID, ReceiptError
 
 
-def _source_system(
+async def _source_system(
     nhn_source_system: Annotated[str, Header(min_length=1, description="Name and version of the calling system")],
 ) -> str:
     return nhn_source_system

@@ -27,7 +27,7 @@ from messaging.flow.receive import Handed, Taken, receive
 DOOR = "edi-v2"
 
 
-def _version(api_version: Annotated[Literal["2"], Header()]) -> str:
+async def _version(api_version: Annotated[Literal["2"], Header()]) -> str:
     return api_version
 
 

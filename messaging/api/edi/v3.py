@@ -36,7 +36,7 @@ logger = logger_of(__name__)
 DOOR = "edi-v3"
 
 
-def _version(api_version: Annotated[Literal["3"], Header()]) -> str:
+async def _version(api_version: Annotated[Literal["3"], Header()]) -> str:
     return api_version
 
 
