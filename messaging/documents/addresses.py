@@ -6,13 +6,13 @@ Both are read into one form, which tells who is meant, and holds what a receipt 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from messaging.documents import names
 from messaging.documents.names import local, namespace_of, qualified
 from messaging.documents.reader import Element
-from messaging.documents.tree import Children, attribute, child, children_of, first, text
+from messaging.documents.tree import Children, attribute, child, children_of, every_child, first, text
 from messaging.model.message import Address, Receiver, ReceiverRole
 
 _HER_ID = re.compile(r"[0-9]{1,10}")
@@ -100,14 +100,18 @@ def _who_is_meant(services: list[Level], persons: list[Level]) -> Level | None:
 
     With a service, the person only signs (HIS 80415).
     """
-    known = next((level for level in services + persons if level.her_id is not None), None)
-    return known or next(iter(services + persons), None)
+    levels = services + persons
+    for level in levels:
+        if level.her_id is not None:
+            return level
+    return levels[0] if levels else None
 
 
-def _her_id(ids: Iterable[Element]) -> int | None:
+def _her_id(ids: Sequence[Element]) -> int | None:
     """Read the HER-id from the elements that may hold one."""
-    her_ids = {text(found) for found in ids}
-    written = her_ids.pop() if len(her_ids) == 1 else ""
+    written = text(ids[0]) if ids else ""
+    if any(text(other) != written for other in ids[1:]):
+        return None
     number = int(written) if _HER_ID.fullmatch(written) else 0
     return number if 0 < number <= _LARGEST_HER_ID else None
 
@@ -137,10 +141,12 @@ def _professional(person: Element) -> Level:
     return Level("HCPerson", " ".join(filter(None, name)), _her_id(_msghead_her_ids(parts)), person)
 
 
-def _msghead_her_ids(parts: Children) -> Iterator[Element]:
-    for ident in map(children_of, parts.get(names.IDENT, ())):
-        if _is_her(first(ident, names.TYPE_ID)):
-            yield from ident.get(names.ID, ())
+def _msghead_her_ids(parts: Children) -> list[Element]:
+    found: list[Element] = []
+    for ident in parts.get(names.IDENT, ()):
+        if _is_her(child(ident, names.TYPE_ID)):
+            found += every_child(ident, names.ID)
+    return found
 
 
 def _msghead_idents(element: Element) -> Iterator[Ident]:
@@ -168,7 +174,7 @@ def _of_hcp(hcp: Element) -> WrittenAddress | None:
 def _hcp_level(element: Element, kind: Kind) -> Level:
     namespace, parts = namespace_of(str(element.tag)), children_of(element)
     name = text(first(parts, qualified(namespace, "Name")))
-    return Level(kind, name, _her_id(_hcp_her_ids(parts, namespace)), element)
+    return Level(kind, name, _her_id([*_hcp_her_ids(parts, namespace)]), element)
 
 
 def _hcp_her_ids(parts: Children, namespace: str) -> Iterator[Element]:

@@ -35,10 +35,11 @@ def attachments_of(root: Element) -> Iterator[Attachment]:
     """Go through every RefDoc that is an attachment, or that carries Base64."""
     namespace = namespace_of(str(root.tag))
     for place in root.iter(qualified(namespace, "RefDoc")):
-        container = child(place, qualified(namespace, "Content"), BASE64_CONTAINER)
-        kind = child(place, qualified(namespace, "MsgType"))
+        inside = first_of_each(place)
+        container = child(inside.get(qualified(namespace, "Content")), BASE64_CONTAINER)
+        kind = inside.get(qualified(namespace, "MsgType"))
         if container is not None or attribute(kind, V) == _TYPE_ATTACHMENT:
-            parts = {local(tag): part for tag, part in first_of_each(place).items()}
+            parts = {local(tag): part for tag, part in inside.items()}
             mime = text(parts.get("MimeType")).partition(";")[0].strip().lower()
             mime = _ALSO_CALLED.get(mime, mime)
             yield Attachment(place, mime, container, "FileReference" in parts, "Compression" in parts)

@@ -85,7 +85,7 @@ class Bounds:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._too_deep: Find = etree.XPath(f"boolean({'/*' * (limits.depth + 1)})")
-        self._crowded: Find = etree.XPath(f"descendant-or-self::*/@*[{limits.attributes + 1}]/..")
+        self._crowded: Find = etree.XPath(f"//@*[{limits.attributes + 1}]/..")
         long = f"string-length(name()) > {limits.name_characters}"
         self._long_named: Find = etree.XPath(f"(//*[{long}] | //@*[{long}]/..)[1]")
         self._long_name = re.compile(rb"<[^\s<>/]{%d}" % (min(limits.name_characters, 4_000_000_000) + 1))
@@ -110,7 +110,7 @@ class Bounds:
             return self._over("depth")
         if _exceeds(content, b"<", limits.elements) and _count(root) > limits.elements:
             return self._over("elements")
-        if content.count(b"=") > limits.attributes and (crowded := self._crowded(root)):
+        if crowded := self._crowded(root):
             return self._over("attributes", crowded[0])
         return self._excess_of_declarations_or_names(root, content, large=large) or self._excess_of_text(root, content)
 
@@ -174,8 +174,8 @@ def _exceeds(content: bytes, byte: bytes, most: int) -> bool:
 
 
 def _remarks_exceed(content: bytes, most: int) -> bool:
-    if content.count(b"!") + content.count(b"?") <= most:
-        return False
+    if max(content.rfind(b"!"), content.rfind(b"?")) < most:
+        return False  # to count costs ten times as much, and no two begin at the same byte
     return content.count(b"<!--") + content.count(b"<?", _PAST_DECLARATION) > most
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -25,11 +25,13 @@ from messaging.model.message import Envelope
 class Document:
     """A message that could be read: its root, its envelope, its kind if it has one, and the words to use about it.
 
-    `codes` are the code lists that hold, and `surveyor` walks over it once for all rules; `now` is the time of
-    judgement, None where time does not count; `declares_encoding` tells whether it says which encoding it is in.
+    `elements` are all its elements, in order; `codes` are the code lists that hold, and `surveyor` walks over the
+    elements once for all rules; `now` is the time of judgement, None where time does not count; `declares_encoding`
+    tells whether it says which encoding it is in.
     """
 
     root: Element
+    elements: Sequence[Element]
     envelope: Envelope
     vocabulary: Vocabulary
     kind: MessageKind | None
@@ -62,7 +64,7 @@ class Document:
     @cached_property
     def found(self) -> Found:
         """What a walk over the whole document found for the rules to look at."""
-        return self.surveyor.walk(self.root)
+        return self.surveyor.walk(self.root, self.elements)
 
     @cached_property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -81,7 +83,7 @@ class Document:
 
     def find(self, *path: str) -> Element | None:
         """Go down from the root by local names, in the root's own namespace."""
-        return child(self.root, *(qualified(self._namespace, name) for name in path))
+        return child(self.root, *[qualified(self._namespace, name) for name in path])
 
     def every(self, *path: str) -> Iterator[Element]:
         """Go down from the root by local names: to the first of each, and to every one of the last."""

@@ -51,11 +51,14 @@ def msghead_receivers(info: Element | None) -> Iterator[NamedReceiver]:
     """
     if info is None:
         return
-    for element in info.iterchildren(names.RECEIVER, names.OTHER_RECEIVER):
-        written = written_address(child(element, names.ORGANISATION))
-        role = ReceiverRole.PRIMARY
-        if element.tag == names.OTHER_RECEIVER:
+    for element in info:
+        if element.tag == names.RECEIVER:
+            role = ReceiverRole.PRIMARY
+        elif element.tag == names.OTHER_RECEIVER:
             role = _ROLES.get(attribute(child(element, names.ROLE_RECEIVER), names.V))  # type: ignore[assignment]
+        else:
+            continue
+        written = written_address(child(element, names.ORGANISATION))
         if written is not None and role is not None:
             yield written, Receiver(written.address, role)
 

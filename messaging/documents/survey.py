@@ -6,7 +6,7 @@ do; the one walk leaves out at once what no rule could object to, and the rules 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -82,17 +82,16 @@ class Surveyor:
         self._names_list = {tag for _, tag in vocabulary.with_list}
         self._looks: dict[str, _Look] = {}
 
-    def walk(self, root: Element) -> Found:
-        """Go over a whole document once."""
+    def walk(self, root: Element, elements: Iterable[Element]) -> Found:
+        """Go over all elements of a document once."""
         found, looks = Found(), self._looks
         remarks = next(root.iter(etree.Comment, etree.ProcessingInstruction), None) is not None
-        for element in root.iter("{*}*"):
+        for element in elements:
             code = element.get(V)
             if code is None:
-                if remarks or not len(element):
-                    text = element.text
-                    if remarks or not text or text[-1] in _BLANKS:
-                        self._look_at_text(element, found)
+                text = element.text
+                if remarks or ((not text or text[-1] in _BLANKS) and not len(element)):
+                    self._look_at_text(element, found)
                 continue
             look = looks.get(element.tag) or self._look(str(element.tag))
             if look.plain:

@@ -25,6 +25,11 @@ def child(element: Element | None, *path: str) -> Element | None:
     return element
 
 
+def every_child(element: Element, tag: str) -> list[Element]:
+    """Find the children of one qualified name."""
+    return [inner for inner in element if inner.tag == tag]
+
+
 def child_named(element: Element | None, *path: str) -> Element | None:
     """Go down a path of local names in any namespace, always to the first of each; None as soon as one is missing."""
     for name in path:
@@ -37,8 +42,8 @@ def child_named(element: Element | None, *path: str) -> Element | None:
 def first_of_each(element: Element | None) -> dict[str, Element]:
     """Find the first child of each name, in one go."""
     found: dict[str, Element] = {}
-    if element is not None:
-        for inner in elements(element):
+    for inner in () if element is None else element:
+        if isinstance(inner.tag, str):
             found.setdefault(inner.tag, inner)
     return found
 

@@ -112,6 +112,7 @@ class Validator:
             return Verdict((_told(tree),))
         if self._signed_receipts:
             _take_out_signature(tree.root)
+        elements = [*tree.root.iter("{*}*")]  # held from here on: lxml makes anew what nobody holds
         recognised = recognise(tree.root, self.catalogue)
         envelope = envelope_of(tree.root, recognised.kind)
         faults: tuple[Fault, ...] = ()
@@ -120,7 +121,7 @@ class Validator:
             faults, untold = self._schema_faults(tree.root, words)
         warnings: tuple[Fault, ...] = ()
         if not schema_only:
-            found = self._rule_faults(tree, envelope, recognised.kind)
+            found = self._rule_faults(tree, elements, envelope, recognised.kind)
             faults = recognised.faults + faults + tuple(one for one in found if one.severity is Severity.REJECT)
             warnings = tuple(one for one in found if one.severity is Severity.WARN)
         told = tuple(map(_told, at_most(_in_order(faults), untold=untold)))
@@ -137,12 +138,15 @@ class Validator:
         tree = read(content, self._limits)
         return None if isinstance(tree, Fault) else recognise(tree.root, self.catalogue).kind
 
-    def _rule_faults(self, tree: Tree, envelope: Envelope | None, kind: MessageKind | None) -> tuple[Fault, ...]:
+    def _rule_faults(
+        self, tree: Tree, elements: Sequence[Element], envelope: Envelope | None, kind: MessageKind | None
+    ) -> tuple[Fault, ...]:
         if envelope is None:
             return ()
         now = self._clock() if self._clock else None
         document = Document(
             tree.root,
+            elements,
             envelope,
             self._vocabulary,
             kind,
@@ -202,4 +206,4 @@ def _told(fault: Fault) -> Fault:
 
 def _in_order(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """Put the faults in the order of their places, so that one reads them beside the document."""
-    return tuple(sorted(dict.fromkeys(faults), key=lambda fault: fault.line or 0))
+    return tuple(sorted(dict.fromkeys(faults), key=lambda fault: fault.line or 0)) if faults else faults

@@ -24,7 +24,7 @@ def instant_of(text: str) -> datetime | None:
     Fractions beyond microseconds are cut. Returns None for what no calendar knows, such as year 0.
     """
     try:
-        read = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", text.strip()))
+        read = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", text.strip()) if "." in text else text.strip())
         return (read if read.tzinfo else read.replace(tzinfo=OSLO)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -30,7 +30,10 @@ class DispatchStatus(StrEnum):
     @classmethod
     def of_code(cls, code: str) -> DispatchStatus | None:
         """Read a code of list 7309; None when it is none of the three."""
-        return next((status for status in cls if status.value == code), None)
+        return _STATUSES.get(code)
+
+
+_STATUSES = {status.value: status for status in DispatchStatus}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,16 @@ from messaging.documents.rules.declaration import Rule
 from messaging.model.faults import Fault
 from messaging.model.rules import RulePolicy, Severity
 
+_OF_ATTACHMENTS: tuple[Rule, ...] = (
+    attachments.attachments_are_of_a_type_that_is_taken,
+    attachments.attachments_are_strict_base64,
+    attachments.attachments_are_what_they_say,
+    attachments.attachments_are_no_programs,
+    attachments.attachments_keep_the_limit,
+    attachments.attachments_are_in_the_message,
+    attachments.attachments_are_not_too_large,
+)
+
 RULES: tuple[Rule, ...] = (
     identity.message_id_is_given,
     identity.message_id_is_a_uuid,
@@ -36,13 +46,7 @@ RULES: tuple[Rule, ...] = (
     receipts.receipt_status_is_known,
     codes.codes_are_in_their_lists,
     codes.coded_values_are_whole,
-    attachments.attachments_are_of_a_type_that_is_taken,
-    attachments.attachments_are_strict_base64,
-    attachments.attachments_are_what_they_say,
-    attachments.attachments_are_no_programs,
-    attachments.attachments_keep_the_limit,
-    attachments.attachments_are_in_the_message,
-    attachments.attachments_are_not_too_large,
+    *_OF_ATTACHMENTS,
     habits.encoding_is_declared,
     habits.no_element_is_empty,
     habits.no_text_ends_in_blanks,
@@ -50,12 +54,14 @@ RULES: tuple[Rule, ...] = (
 )
 """Every rule, in the order in which its faults are told."""
 
+_WITHOUT_ATTACHMENTS = tuple(rule for rule in RULES if rule not in _OF_ATTACHMENTS)
+
 
 def faults_of(document: Document, policy: RulePolicy) -> tuple[Fault, ...]:
     """Hold a document against every rule that is not off for its type and its receivers."""
     receivers = _receivers(document) if policy.lines else frozenset()
     found: list[Fault] = []
-    for rule in RULES:
+    for rule in RULES if document.attachments else _WITHOUT_ATTACHMENTS:
         severity = rule.severity
         if policy.lines:
             severity = policy.severity(rule.name, severity, document.envelope.type, receivers)

@@ -9,7 +9,7 @@ from messaging.documents.document import Document
 from messaging.documents.names import local, namespace_of, qualified
 from messaging.documents.reader import Element
 from messaging.documents.rules.declaration import Finding, rule
-from messaging.documents.tree import attribute, child, child_named, elements, text
+from messaging.documents.tree import attribute, child, child_named, every_child, text
 from messaging.model.faults import FaultCode
 from messaging.model.rules import RuleName, Severity
 
@@ -64,7 +64,7 @@ def _unidentified(document: Document) -> bool:
         return True
     said = {
         name: part
-        for part in elements(patient)
+        for part in patient
         if (name := local(str(part.tag))) in _TELLING and (text(part) or attribute(part, names.V))
     }
     is_known = ("DateOfBirth" in said and "Sex" in said) or _has_number(patient, said)
@@ -81,7 +81,7 @@ def _has_number(patient: Element, said: Mapping[str, Element]) -> bool:
         text(child(ident, qualified(namespace, "Id")))
         and attribute(child(ident, qualified(namespace, type_name)), names.V) in _NUMBERS
         for name, type_name in (("Ident", "TypeId"), ("AdditionalId", "Type"))
-        for ident in patient.iterchildren(qualified(namespace, name))
+        for ident in every_child(patient, qualified(namespace, name))
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from operator import mul
 
 from messaging.documents.document import Document
+from messaging.documents.names import local
 from messaging.documents.reader import Element
 from messaging.documents.rules.declaration import Finding, as_one, rule
 from messaging.documents.tree import text
@@ -19,7 +20,7 @@ _KINDS = {
     "HNR": "H-nummer",
     "FHN": "felles hjelpenummer",
 }
-_ID_OF = {"TypeId": "{*}Id", "TypeOffId": "{*}OffId", "Type": "{*}Id"}
+_ID_OF = {"TypeId": "Id", "TypeOffId": "OffId", "Type": "Id"}
 """Beside which element of type the number itself stands."""
 
 _FORM = re.compile(r"[0-9]{11}")
@@ -45,7 +46,9 @@ def person_numbers_are_right(document: Document) -> Iterator[Finding]:
     wrong: dict[str, list[Element]] = {}
     for coded in document.found.coded:
         if coded.code in _KINDS and coded.name in _ID_OF:
-            number = next(coded.element.itersiblings(_ID_OF[coded.name], preceding=True), None)
+            number = coded.element.getprevious()
+            while number is not None and local(str(number.tag)) != _ID_OF[coded.name]:
+                number = number.getprevious()
             if number is not None and not is_valid(coded.code, text(number)):
                 wrong.setdefault(_KINDS[coded.code], []).append(number)
     for kind, places in wrong.items():

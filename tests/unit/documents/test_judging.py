@@ -220,7 +220,7 @@ def spoil(element: etree._Element, number: int) -> None:
 def of_codes(root: etree._Element, catalogue: Catalogue, found: Found | None) -> list[Fault]:
     envelope, vocabulary, codes = envelope_of(root), catalogue.vocabulary, CodeLists.shipped()
     assert envelope is not None
-    document = Document(root, envelope, vocabulary, None, codes, Surveyor(codes, vocabulary))
+    document = Document(root, [*root.iter("{*}*")], envelope, vocabulary, None, codes, Surveyor(codes, vocabulary))
     if found is not None:
         vars(document)["found"] = found
     about_codes = {RuleName.CODE_IN_LIST, RuleName.CODE_ATTRIBUTES, RuleName.PERSON_NUMBERS, RuleName.TELECOM_ADDRESS}
