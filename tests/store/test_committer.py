@@ -13,7 +13,7 @@ import fixtures
 from messaging.documents import Catalogue, Validator
 from messaging.errors import DatabaseUnavailable
 from messaging.flow.decide import Intake, decide
-from messaging.keys import PAYLOAD, LocalKey, Vault
+from messaging.keys import PATIENT, PAYLOAD, LocalKey, Vault
 from messaging.model.party import Client
 from messaging.model.routes import Routes
 from messaging.model.sight import EVERYTHING
@@ -27,7 +27,7 @@ ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 
 VAULT = Vault([LocalKey(bytes(32))])
 KEY = VAULT.make(PAYLOAD, NOW)
-VAULT.learn([KEY])
+VAULT.learn([KEY, VAULT.make(PATIENT, NOW)])
 
 
 async def opened(url: str) -> Database:
