@@ -119,7 +119,14 @@ def words_of(language: str) -> Mapping[str, Any]:
 
 @cache
 def _words() -> Mapping[str, Any]:
-    return tomllib.loads((_FOLDER / "words.toml").read_text(encoding="utf-8"))
+    said: dict[str, Any] = {language: {} for language in _OTHER}
+    for file in sorted((_FOLDER / "words").iterdir(), key=lambda each: each.name):
+        if not file.name.endswith(".toml"):
+            continue
+        for language, sections in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            for name, words in sections.items():
+                said[language][name] = {**said[language].get(name, {}), **words} if isinstance(words, dict) else words
+    return said
 
 
 @cache
