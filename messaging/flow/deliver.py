@@ -13,16 +13,16 @@ from messaging.errors import CallerError, DocumentDamaged, Unavailable
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import document_of
 from messaging.flow.receive import Handed, judge, receive
+from messaging.flow.routes import circuit_of
 from messaging.logs import logger_of
 from messaging.model.lifecycle import Event, State
 from messaging.model.log import LogEvent
 from messaging.model.message import Envelope
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
-from messaging.model.retry import Circuit
 from messaging.model.sight import EVERYTHING
 from messaging.spi import Adapter, Deferred, Outcome, Parcel, Refused, Sent
-from messaging.store import deliveries, messages, notifications, wakeups
+from messaging.store import deliveries, messages, notifications, routes, wakeups
 from messaging.store.deliveries import Held
 
 logger = logger_of(__name__)
@@ -39,15 +39,15 @@ class _Damaged:
 
 
 class RouteWorker:
-    """Delivers what one route owes, a few at a time, and parks the route while the far side is down."""
+    """Delivers what one route owes, a few at a time, and lets the route rest while the far side is down."""
 
     def __init__(self, exchange: Exchange, route: str, adapter: Adapter, *, actor: str) -> None:
-        terms = exchange.terms
         self._exchange = exchange
         self._route = route
         self._adapter = adapter
         self._actor = actor
-        self._circuit = Circuit(threshold=terms.circuit_threshold, pause=terms.circuit_pause)
+        self._failures = 0
+        """How many attempts had failed in a row, here or in another process, when the last were claimed."""
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the database is waited out."""
@@ -68,13 +68,15 @@ class RouteWorker:
                     continue
 
     async def work_once(self) -> bool:
-        """Claim what the circuit admits and deliver it; tells whether there was anything."""
+        """Claim what a route that is not parked admits, and deliver it; tells whether there was anything."""
         exchange = self._exchange
         now = exchange.clock()
-        limit = self._circuit.admits(now, exchange.terms.route_concurrency)
-        if limit == 0:
-            return False
         async with exchange.database.write(EVERYTHING) as tx:
+            route = await routes.for_claiming(tx, self._route)
+            limit = circuit_of(exchange, route).admits(now, exchange.terms.route_concurrency)
+            if limit == 0 or route.parked_at is not None:
+                return False
+            self._failures = route.failures
             claimed = await deliveries.claim(
                 tx, self._route, at=now, lease_until=now + exchange.terms.lease, limit=limit, actor=self._actor
             )
@@ -105,9 +107,7 @@ class RouteWorker:
             is_apprec=messages.is_apprec(row),
         )
         outcome = await self._attempt(parcel)
-        self._circuit = (
-            self._circuit.failed(exchange.clock()) if isinstance(outcome, Deferred) else self._circuit.succeeded()
-        )
+        await self._note(outcome)
         if isinstance(outcome, Sent) and outcome.receipt is not None:
             outcome = await self._take_receipt(held, parcel, outcome.receipt)
         await self._settle(held, outcome)
@@ -122,6 +122,21 @@ class RouteWorker:
         except Exception as error:
             logger.exception(LogEvent.ADAPTER_RAISED, adapter=self._route, delivery_id=parcel.delivery_id)
             return Deferred(f"the adapter failed with {type(error).__name__}")
+
+    async def _note(self, outcome: Outcome) -> None:
+        """Keep how the route's circuit stands after an attempt; while all goes well there is nothing to write."""
+        failed = isinstance(outcome, Deferred)
+        if not failed and not self._failures:
+            return
+        exchange = self._exchange
+        now = exchange.clock()
+        async with exchange.database.write(EVERYTHING) as tx:
+            circuit = circuit_of(exchange, await routes.hold(tx, self._route))
+            circuit = circuit.failed(now) if failed else circuit.succeeded()
+            await routes.change(tx, self._route, failures=circuit.failures, rests_until=circuit.rests_until)
+            if isinstance(outcome, Deferred):
+                await routes.note_error(tx, self._route, outcome.reason, at=now)
+        self._failures = circuit.failures
 
     async def _settle(self, held: Held, outcome: Outcome | _Damaged) -> None:
         exchange = self._exchange

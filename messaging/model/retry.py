@@ -1,10 +1,11 @@
-"""When to try again, and when to stop: full-jitter backoff and a circuit that parks a route."""
+"""When to try again, and when to stop: full-jitter backoff and a circuit that lets a route rest."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,23 @@ class RetryPolicy:
         return attempt >= self.give_up_after
 
 
+class CircuitState(StrEnum):
+    """What a circuit lets through."""
+
+    CLOSED = "closed"
+    """Everything."""
+    OPEN = "open"
+    """Nothing, until its pause is over."""
+    HALF_OPEN = "half_open"
+    """One attempt, which tells whether the far side is there again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """One route's health: after `threshold` failures in a row it is parked for `pause`, then one attempt tries it."""
+    """One route's health: after `threshold` failures in a row it rests for `pause`, then one attempt tries it."""
 
     failures: int = 0
-    parked_until: datetime | None = None
+    rests_until: datetime | None = None
     threshold: int = 5
     pause: timedelta = timedelta(seconds=30)
 
@@ -39,13 +51,23 @@ class Circuit:
         return Circuit(threshold=self.threshold, pause=self.pause)
 
     def failed(self, now: datetime) -> Circuit:
-        """Count a failure, and park the route at the threshold."""
+        """Count a failure, and let the route rest at the threshold."""
         failures = self.failures + 1
-        parked = now + self.pause if failures >= self.threshold else None
-        return Circuit(failures, parked, self.threshold, self.pause)
+        rests = now + self.pause if failures >= self.threshold else None
+        return Circuit(failures, rests, self.threshold, self.pause)
+
+    def state(self, now: datetime) -> CircuitState:
+        """Tell what it lets through now."""
+        if self.rests_until is None:
+            return CircuitState.CLOSED
+        return CircuitState.HALF_OPEN if now >= self.rests_until else CircuitState.OPEN
 
     def admits(self, now: datetime, wanted: int) -> int:
-        """Tell how many attempts may start now: as many as wanted, one after a pause, none while parked."""
-        if self.parked_until is None:
-            return wanted
-        return min(wanted, 1) if now >= self.parked_until else 0
+        """Tell how many attempts may start now: as many as wanted, one after a pause, none while it rests."""
+        match self.state(now):
+            case CircuitState.CLOSED:
+                return wanted
+            case CircuitState.HALF_OPEN:
+                return min(wanted, 1)
+            case CircuitState.OPEN:
+                return 0

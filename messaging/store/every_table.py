@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from messaging.store import tables_of_counts, tables_of_keeping, tables_of_keys, tables_of_people
+from messaging.store import tables_of_counts, tables_of_keeping, tables_of_keys, tables_of_people, tables_of_routes
 from messaging.store.tables import metadata
 
-__all__ = ["metadata", "tables_of_counts", "tables_of_keeping", "tables_of_keys", "tables_of_people"]
+__all__ = [
+    "metadata",
+    "tables_of_counts",
+    "tables_of_keeping",
+    "tables_of_keys",
+    "tables_of_people",
+    "tables_of_routes",
+]

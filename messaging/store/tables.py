@@ -270,6 +270,7 @@ attempt = Table(
     Column("ended_at", Instant),
     Column("outcome", String(20)),
     Column("detail", Text),
+    Index("ix_attempt_started_at", "started_at"),
 )
 
 notification = Table(

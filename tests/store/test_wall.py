@@ -24,6 +24,7 @@ from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import migrate, wall
 from messaging.store import tables as t
+from messaging.store import tables_of_routes as of_routes
 from messaging.store.session import Database, ReadTx
 from world import Databases, World, as_application, owning
 
@@ -59,6 +60,10 @@ async def lived(running: World) -> World:
         await tx.connection.execute(
             t.attempt.insert().values(delivery_id=delivery_id, number=1, started_at=exchange.clock())
         )
+        await tx.connection.execute(of_routes.route.insert().values(name="far"))
+        await tx.connection.execute(of_routes.mailbox_poll.insert().values(her_id=NURSING, polled_at=exchange.clock()))
+        whom = {"her_id": NURSING, "name": "Odd", "phone": "", "email": "", "changed_at": exchange.clock()}
+        await tx.connection.execute(of_routes.party_contact.insert().values(whom))
     admin, review = Client("admin", "admin", Role.ADMIN), exchange.clock() + timedelta(days=1)
     await place_hold(exchange, admin, HoldScope.PARTY, str(NURSING), reason="a complaint", review_at=review)
     await Sealer(exchange).seal()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.model.retry import Circuit, RetryPolicy
+from messaging.model.retry import Circuit, CircuitState, RetryPolicy
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 POLICY = RetryPolicy(first=timedelta(seconds=2), longest=timedelta(hours=1), give_up_after=20)
@@ -45,11 +45,11 @@ def test_an_unbroken_circuit_admits_all_that_is_wanted() -> None:
     assert broken(2).admits(NOON, 8) == 8
 
 
-def test_the_circuit_parks_at_the_threshold_until_the_pause_is_over() -> None:
-    parked = broken(3)
-    assert parked.parked_until == NOON + timedelta(seconds=30)
-    assert parked.admits(NOON, 8) == 0
-    assert parked.admits(NOON + timedelta(seconds=29, microseconds=999_999), 8) == 0
+def test_the_circuit_rests_at_the_threshold_until_the_pause_is_over() -> None:
+    resting = broken(3)
+    assert resting.rests_until == NOON + timedelta(seconds=30)
+    assert resting.admits(NOON, 8) == 0
+    assert resting.admits(NOON + timedelta(seconds=29, microseconds=999_999), 8) == 0
 
 
 @pytest.mark.parametrize(("wanted", "admitted"), [(0, 0), (1, 1), (8, 1)])
@@ -57,10 +57,10 @@ def test_after_the_pause_one_attempt_tries_the_route(wanted: int, admitted: int)
     assert broken(3).admits(NOON + timedelta(seconds=30), wanted) == admitted
 
 
-def test_a_failed_trial_parks_the_route_again_for_a_whole_pause() -> None:
+def test_a_failed_trial_lets_the_route_rest_again_for_a_whole_pause() -> None:
     later = NOON + timedelta(seconds=30)
     again = broken(3).failed(later)
-    assert again.parked_until == later + timedelta(seconds=30)
+    assert again.rests_until == later + timedelta(seconds=30)
     assert again.admits(later, 8) == 0
 
 
@@ -71,4 +71,11 @@ def test_a_success_closes_the_circuit_and_forgets_the_failures() -> None:
 
 
 def test_failures_count_only_in_a_row() -> None:
-    assert broken(2, broken(2).succeeded()).parked_until is None
+    assert broken(2, broken(2).succeeded()).rests_until is None
+
+
+def test_a_circuit_is_closed_then_open_then_half_open_until_the_far_side_answers() -> None:
+    resting = broken(3)
+    states = [CIRCUIT.state(NOON), resting.state(NOON), resting.state(NOON + timedelta(seconds=30))]
+    assert states == [CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN]
+    assert resting.succeeded().state(NOON) is CircuitState.CLOSED
