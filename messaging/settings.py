@@ -203,9 +203,7 @@ class Settings(ServingSettings):
     lease_seconds: float = Field(60, ge=1, description="How long a worker may hold one delivery")
     route_concurrency: int = Field(8, ge=1, le=1000, description="Deliveries under way at once on one route")
     circuit_threshold: int = Field(5, ge=1, description="So many failures in a row let a route rest")
-    circuit_pause_seconds: float = Field(
-        30, gt=0, description="How long a route rests before one attempt tries it"
-    )
+    circuit_pause_seconds: float = Field(30, gt=0, description="How long a route rests before one attempt tries it")
     encryption_keys: tuple[KeySetting, ...] | None = Field(
         None,
         min_length=1,

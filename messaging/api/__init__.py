@@ -18,6 +18,7 @@ from messaging.api import (
     people,
     problems,
     readings,
+    roads,
     validate_page,
     validation,
 )
@@ -40,7 +41,7 @@ def create_api() -> FastAPI:
         middleware=[Middleware(RequestIds), Middleware(Versions, versions={"2": v2, "3": v3})],
     )
     v2.state = v3.state = app.state
-    for module in (documents, validation, validate_page, operations, metrics, readings, people, health, fhir):
+    for module in (documents, validation, validate_page, operations, roads, metrics, readings, people, health, fhir):
         app.include_router(module.router)
 
     @app.get("/openapi/edi-v2.json", include_in_schema=False)

@@ -19,6 +19,7 @@ from messaging.cli import (
     reading,
     registering,
     retaining,
+    roads,
     schemas,
     serving,
 )
@@ -54,6 +55,7 @@ looking.audit.command("export")(proving.export_log)
 looking.audit.command("key")(proving.show_key)
 looking.audit.command("acknowledge-gap")(proving.acknowledge_gap)
 app.add_typer(looking.audit, name="audit")
+app.add_typer(roads.routes, name="routes")
 app.add_typer(schemas.schemas, name="schemas")
 app.add_typer(keeping.keys, name="keys")
 app.add_typer(retaining.retention, name="retention")

@@ -23,10 +23,12 @@ from sqlalchemy import select, update
 import fixtures
 from messaging.api.edi.v2 import create_v2
 from messaging.api.edi.v3 import create_v3
+from messaging.flow import routes
 from messaging.flow.receive import Handed, receive
 from messaging.model.access import Action
 from messaging.model.sight import EVERYTHING
 from messaging.store import tables as t
+from messaging.store import tables_of_routes as of_routes
 from world import World
 
 WARD, NURSING, GP = 8100001, 8110001, 8120001
@@ -177,6 +179,21 @@ async def failed_delivery(scene: Scene) -> Mapping[str, Any]:
     return told
 
 
+async def kept_route(scene: Scene) -> Mapping[str, Any]:
+    """A route that messages once went by."""
+    name = uuid4().hex
+    async with scene.world.exchange.database.write(EVERYTHING) as tx:
+        await tx.connection.execute(of_routes.route.insert().values(name=name))
+    return {"name": name}
+
+
+async def parked_route(scene: Scene) -> Mapping[str, Any]:
+    """A route that somebody has parked."""
+    told = await kept_route(scene)
+    await routes.park(scene.world.exchange, scene.world.clients["operator"], told["name"], note="test")
+    return told
+
+
 def _post_v2(told: Mapping[str, Any]) -> bytes:
     return as_json(
         {
@@ -261,6 +278,11 @@ ROWS = (
     Row("main POST /operations/deliveries/{delivery_id}/close", OPERATING, Action.OPERATE, Caller.OPERATOR, "",
         _said(note="settled by telephone"), prepare=new_delivery),
     Row("main GET /operations/parties", OVERSEEING, Action.OVERSEE, Caller.OPERATOR),
+    Row("main GET /operations/routes", OVERSEEING, Action.OVERSEE, Caller.OPERATOR),
+    Row("main POST /operations/routes/{name}/park", OPERATING, Action.OPERATE, Caller.OPERATOR, "",
+        _said(note="the far side moves house"), prepare=kept_route),
+    Row("main POST /operations/routes/{name}/resume", OPERATING, Action.OPERATE, Caller.OPERATOR, "",
+        _said(note="the far side has moved"), prepare=parked_route),
     Row("main POST /operations/messages/{message_id}/document", WITH_REASON, Action.OPERATE, Caller.OPERATOR, "",
         _said(reason="asked for by the sender")),
     Row("main POST /operations/refused/{refusal_id}/document", WITH_REASON, Action.OPERATE, Caller.OPERATOR, "",
