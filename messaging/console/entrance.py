@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 
 from messaging.api.door import exchange_of
+from messaging.api.forms import Form, signed_in_form
 from messaging.api.security import credentials_of
 from messaging.errors import Unauthenticated
 from messaging.flow.authenticate import authenticate
@@ -37,3 +38,27 @@ class Page(APIRoute):
             return await route(request)
 
         return enter
+
+
+class Posted(APIRoute):
+    """A form of our own pages: who sent it is known, and that no other page forged it, before the route begins."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read the form, and ask who sends it."""
+        route = super().get_route_handler()
+
+        async def take(request: Request) -> Response:
+            present, request.state.form = await signed_in_form(request)
+            request.state.client = present.account.actor
+            return await route(request)
+
+        return take
+
+
+async def _filled(request: Request) -> Form:
+    form: Form = request.state.form
+    return form
+
+
+Filled = Annotated[Form, Depends(_filled)]
+"""What the form says that the route takes."""

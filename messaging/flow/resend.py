@@ -44,7 +44,8 @@ async def _move(exchange: Exchange, actor: Client, delivery_id: UUID, event: Eve
     exchange.wakeups.wake([wakeups.route(held.route)])
 
 
-_WRONG = frozenset({State.REJECTED, State.FAILED})
+WRONG = frozenset({State.REJECTED, State.FAILED})
+"""What somebody has to look at; a rejected message must come anew from its sender, with a new MsgId."""
 
 
 async def handle(exchange: Exchange, actor: Client, delivery_id: UUID, *, note: str) -> None:
@@ -58,7 +59,7 @@ async def handle(exchange: Exchange, actor: Client, delivery_id: UUID, *, note: 
         held = await deliveries.find_by_id(tx, delivery_id)
         if held is None:
             raise NotFound("There is no such delivery.")
-        if held.state not in _WRONG:
+        if held.state not in WRONG:
             raise InvalidRequest(
                 f"A delivery that is {held.state} has nothing to handle: it was neither rejected nor given up."
             )
