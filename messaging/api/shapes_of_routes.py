@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from messaging.api.shapes import Told
+from messaging.api.shapes import HerIdInBody, Moment, Name, Note, Told
+from messaging.flow.resend_many import FASTEST_PER_MINUTE, USUAL_PER_MINUTE
 from messaging.flow.routes import Standing
 from messaging.model.retry import CircuitState
 
@@ -38,3 +39,30 @@ class RoutesTold(Told):
     """All routes, by name."""
 
     routes: list[RouteStanding]
+
+
+class GivenUpTold(Told):
+    """What was given up and fits a filter; `until` in a resend takes nothing that came later."""
+
+    count: int
+    at_least: bool = Field(description="Whether there may be more than were counted")
+    oldest: datetime | None
+    newest: datetime | None
+    until: datetime
+
+
+class ResendWanted(Note):
+    """Which given-up deliveries go out again, how fast, and why."""
+
+    until: Moment = Field(description="Given up then or earlier, as the preview told it")
+    since: Moment | None = None
+    route: RouteName | None = None
+    receiver_her_id: HerIdInBody | None = None
+    type: Name | None = None
+    per_minute: int = Field(USUAL_PER_MINUTE, ge=1, le=FASTEST_PER_MINUTE)
+
+
+class Resent(Told):
+    """How many are in line again."""
+
+    resent: int

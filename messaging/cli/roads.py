@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from messaging.cli.terminal import AsFormat, Format, at_the_keyboard, print_json, print_table, with_exchange
+from messaging.flow import resend_many
 from messaging.flow import routes as flow
 from messaging.flow.exchange import Exchange
+from messaging.model.clock import system_clock
 
 routes = typer.Typer(help="Routes to parties through adapters: how they stand, park, resume.", no_args_is_help=True)
 
@@ -67,3 +69,33 @@ def resume_route(name: Name, note: Why) -> None:
 
     with_exchange(act)
     typer.echo(f"{name} goes on.")
+
+
+@routes.command("resend")
+def resend_given_up(
+    name: Name,
+    note: Why,
+    *,
+    receiver: Annotated[int | None, typer.Option(help="Only to this HER-id.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Only this 8279 code.")] = None,
+    per_minute: Annotated[int, typer.Option(help="So many a minute at most.")] = resend_many.USUAL_PER_MINUTE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to go on.")] = False,
+) -> None:
+    """Send again what was given up on a route; how much that is, is told first."""
+    wanted = resend_many.GivenUp(until=system_clock(), route=name, receiver=receiver, type=kind)
+
+    async def look(exchange: Exchange) -> resend_many.Preview:
+        return await resend_many.preview(exchange, at_the_keyboard(), wanted)
+
+    async def act(exchange: Exchange) -> int:
+        return await resend_many.resend(exchange, at_the_keyboard(), wanted, per_minute=per_minute, note=note)
+
+    found = with_exchange(look).found
+    if not found.count:
+        typer.echo("Nothing was given up that fits.")
+        return
+    at_least = "at least " if found.at_least else ""
+    typer.echo(f"{at_least}{found.count} deliveries, given up from {found.oldest} to {found.newest}.")
+    if not yes:
+        typer.confirm("Send them again?", abort=True)
+    typer.echo(f"{with_exchange(act)} are in line again.")

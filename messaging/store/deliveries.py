@@ -31,7 +31,7 @@ class Held:
     receipt_status: str | None
 
 
-_HELD = [
+held_columns = [
     t.delivery.c[name]
     for name in (
         "id",
@@ -46,9 +46,11 @@ _HELD = [
         "receipt_status",
     )
 ]
+"""What is read to hold a delivery."""
 
 
-def _held(row: Any) -> Held:
+def held_of(row: Any) -> Held:
+    """Read a delivery from a row of those columns."""
     values = dict(row)
     return Held(**{**values, "state": State(values["state"])})
 
@@ -95,19 +97,19 @@ async def move(
 async def find(tx: WriteTx, message_id: UUID, receiver_her_id: int) -> Held | None:
     """Read one delivery and hold it until the transaction ends."""
     query = (
-        select(*_HELD)
+        select(*held_columns)
         .where(t.delivery.c.message_id == message_id, t.delivery.c.receiver_her_id == receiver_her_id)
         .with_for_update()
     )
     row = (await tx.connection.execute(query)).mappings().first()
-    return _held(row) if row else None
+    return held_of(row) if row else None
 
 
 async def find_by_id(tx: WriteTx, delivery_id: UUID) -> Held | None:
     """Read one delivery by its own id and hold it until the transaction ends."""
-    query = select(*_HELD).where(t.delivery.c.id == delivery_id).with_for_update()
+    query = select(*held_columns).where(t.delivery.c.id == delivery_id).with_for_update()
     row = (await tx.connection.execute(query)).mappings().first()
-    return _held(row) if row else None
+    return held_of(row) if row else None
 
 
 async def as_it_stands(tx: WriteTx, held: Held) -> Held:
@@ -140,7 +142,7 @@ async def attempts_of(tx: ReadTx, delivery_ids: list[UUID]) -> list[t.Row]:
 async def claim(tx: WriteTx, route: str, *, at: datetime, lease_until: datetime, limit: int, actor: str) -> list[Held]:
     """Take what is due on a route, with a lease and an attempt row each; workers never take the same one."""
     query = (
-        select(*_HELD)
+        select(*held_columns)
         .where(t.delivery.c.route == route, t.delivery.c.state == State.PENDING.value, t.delivery.c.due_at <= at)
         .order_by(t.delivery.c.due_at)
         .limit(limit)
@@ -148,7 +150,7 @@ async def claim(tx: WriteTx, route: str, *, at: datetime, lease_until: datetime,
     )
     claimed = []
     for row in (await tx.connection.execute(query)).mappings().all():
-        held = _held(row)
+        held = held_of(row)
         number = held.attempts + 1
         await move(
             tx,
@@ -200,12 +202,12 @@ async def receipt_deadline(tx: WriteTx, held: Held) -> datetime | None:
 async def lapsed_leases(tx: WriteTx, *, at: datetime, limit: int) -> list[Held]:
     """Read deliveries whose worker has not come back in time."""
     query = (
-        select(*_HELD)
+        select(*held_columns)
         .where(t.delivery.c.state == State.SENDING.value, t.delivery.c.lease_until < at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [_held(row) for row in (await tx.connection.execute(query)).mappings().all()]
+    return [held_of(row) for row in (await tx.connection.execute(query)).mappings().all()]
 
 
 async def late(tx: WriteTx, *, at: datetime, limit: int) -> list[t.Row]:

@@ -43,3 +43,8 @@ def test_a_route_that_one_command_parks_is_parked_for_the_next_until_it_is_resum
 def test_a_route_that_is_not_there_is_told_with_where_to_look() -> None:
     with pytest.raises(NotFound, match="samhandling routes list"):
         runner.invoke(app, ["routes", "park", "near", "--note", "no"], catch_exceptions=False)
+
+
+@pytest.mark.usefixtures("far")
+def test_where_nothing_was_given_up_nothing_is_sent_again_and_nobody_is_asked() -> None:
+    assert "Nothing was given up that fits." in run("resend", "far", "--note", "in vain")
