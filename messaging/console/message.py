@@ -79,6 +79,7 @@ async def page(
         attempts=attempts,
         acts={delivery["id"]: acts_on(delivery) if operates else [] for delivery in story.deliveries},
         needs_new=any(delivery["state"] == State.REJECTED for delivery in story.deliveries),
+        operates=operates,
         longest=LONGEST,
         readers=readers,
         timeline=[{**line, "tone": _tone(line["event"]), "told": _told(line["detail"])} for line in story.timeline],
