@@ -24,8 +24,11 @@ from messaging.model.lifecycle import State
 
 ROOT = "/console"
 DOOR = "console"
-PAGES = (("overview", ROOT), ("messages", f"{ROOT}/messages"))
+PAGES = (("overview", ROOT), ("messages", f"{ROOT}/messages"), ("routes", f"{ROOT}/routes"))
 """What the bar at the top leads to, in its order."""
+
+_OF_OVERSEERS = frozenset({"routes"})
+"""What nobody is led to who sees only their own organisation's messages."""
 
 LANGUAGE_COOKIE = "samhandling-language"
 
@@ -78,7 +81,7 @@ def render(
             other=_OTHER[language],
             other_language=_in_language(request, _OTHER[language]),
             words=words_of(language),
-            pages=PAGES,
+            pages=[one for one in PAGES if client_of(request).oversees or one[0] not in _OF_OVERSEERS],
             here=here,
             actor=client_of(request),
             csrf_field=token_field(request),
