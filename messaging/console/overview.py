@@ -28,6 +28,9 @@ _TONES: Mapping[Kind, str] = {
     Kind.GIVEN_UP: "urgent",
     Kind.REJECTED: "urgent",
     Kind.UNCOLLECTED: "soon",
+    Kind.UNPOLLED: "soon",
+    Kind.PARKED: "soon",
+    Kind.EXPIRING: "soon",
     Kind.UNSEALED: "urgent",
     Kind.REFUSED: "soon",
 }
@@ -36,6 +39,9 @@ _LINKS: Mapping[Kind, str] = {
     Kind.GIVEN_UP: f"{ROOT}/messages?state=failed",
     Kind.REJECTED: f"{ROOT}/messages?state=rejected",
     Kind.UNCOLLECTED: f"{ROOT}/messages?state=waiting",
+    Kind.UNPOLLED: f"{ROOT}/parties?only=silent",
+    Kind.PARKED: f"{ROOT}/routes?state=parked",
+    Kind.EXPIRING: f"{ROOT}/parties?only=ending",
     Kind.UNSEALED: f"{ROOT}",
     Kind.REFUSED: f"{ROOT}",
 }
@@ -81,7 +87,9 @@ def _urgency(needs: tuple[Attention, ...]) -> str:
 
 def _oldest(now: datetime, language: str) -> Callable[[datetime], str]:
     words = words_of(language)
-    return lambda moment: words["oldest"].format(ago=times.relative(moment, now, language))
+    return lambda moment: words["soonest" if moment > now else "oldest"].format(
+        ago=times.relative(moment, now, language)
+    )
 
 
 @router.get("/charts/{name}.svg")

@@ -24,7 +24,12 @@ from messaging.model.lifecycle import State
 
 ROOT = "/console"
 DOOR = "console"
-PAGES = (("overview", ROOT), ("messages", f"{ROOT}/messages"), ("routes", f"{ROOT}/routes"))
+PAGES = (
+    ("overview", ROOT),
+    ("messages", f"{ROOT}/messages"),
+    ("parties", f"{ROOT}/parties"),
+    ("routes", f"{ROOT}/routes"),
+)
 """What the bar at the top leads to, in its order."""
 
 _OF_OVERSEERS = frozenset({"routes"})

@@ -17,8 +17,8 @@ from messaging.flow.said import in_words
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
-from messaging.model.sight import Sight
-from messaging.store import deliveries, messages, notifications, wakeups
+from messaging.model.sight import EVERYTHING, Sight
+from messaging.store import deliveries, messages, notifications, polls, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
 _FIRST_PAUSE = 0.05
@@ -79,6 +79,7 @@ async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, h
 async def inbox(exchange: Exchange, actor: Client, wanted: InboxQuery) -> list[dict[str, Any]]:
     """List what a version 2 client has not marked as read."""
     authorise(actor, Action.COLLECT, Resource(frozenset(wanted.receivers)))
+    exchange.polls.note(wanted.receivers, exchange.clock())
     async with exchange.database.read(Sight.of(actor)) as tx:
         return await messages.inbox(tx, wanted)
 
@@ -86,6 +87,7 @@ async def inbox(exchange: Exchange, actor: Client, wanted: InboxQuery) -> list[d
 async def unread(exchange: Exchange, actor: Client, her_ids: Collection[int], *, limit: int) -> list[dict[str, Any]]:
     """Read the notifications that have not been deleted yet."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
+    exchange.polls.note(her_ids, exchange.clock())
     async with exchange.database.read(Sight.of(actor)) as tx:
         return await notifications.unread(tx, her_ids, limit=limit)
 
@@ -95,6 +97,7 @@ async def log(
 ) -> list[dict[str, Any]]:
     """Read the notification log behind an offset."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
+    exchange.polls.note(her_ids, exchange.clock())
     async with exchange.database.read(Sight.of(actor)) as tx:
         return await notifications.log(tx, her_ids, after=after, limit=limit)
 
@@ -173,6 +176,7 @@ async def _looks(exchange: Exchange, her_ids: Collection[int]) -> AsyncIterator[
         pause, beat = _FIRST_PAUSE, False
         while not exchange.wakeups.closed:
             woken.clear()
+            exchange.polls.note(her_ids, exchange.clock())
             yield beat
             beat = pause >= longest
             try:
@@ -181,3 +185,11 @@ async def _looks(exchange: Exchange, her_ids: Collection[int]) -> AsyncIterator[
                 pause = _FIRST_PAUSE
             except TimeoutError:
                 pause = min(pause * 2, longest)
+
+
+async def write_polls(exchange: Exchange) -> None:
+    """Write when mailboxes were asked for."""
+    polled = exchange.polls.take()
+    if polled:
+        async with exchange.database.write(EVERYTHING) as tx:
+            await polls.note(tx, polled)

@@ -26,6 +26,7 @@ from messaging.spi import Adapter
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
 from messaging.store.keys import KeyUses
+from messaging.store.polls import MailboxPolls
 from messaging.store.proofs import UsedProofs
 from messaging.store.session import Database
 from messaging.store.wakeups import Wakeups
@@ -98,3 +99,5 @@ class Exchange:
     """Hashes people's passphrases, a few at a time."""
     providers: Mapping[str, Provider] = field(default_factory=dict)
     """Identity providers that vouch for people, by the names that the operator gave them."""
+    polls: MailboxPolls = field(default_factory=MailboxPolls)
+    """When mailboxes were asked for, until it is written."""

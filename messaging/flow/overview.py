@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from messaging.flow.exchange import Exchange
+from messaging.flow.organisations import ENDS_WITHIN, POLLED_WITHIN
 from messaging.model.access import Action, permit
 from messaging.model.lengths import percentile
 from messaging.model.lifecycle import State
 from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING, Sight
-from messaging.store import overview, seals, traffic
+from messaging.store import expiries, overview, polls, routes, seals, traffic
 from messaging.store.overview import Need
 from messaging.store.session import ReadTx
 from messaging.store.traffic import Hour
@@ -34,6 +35,12 @@ class Kind(StrEnum):
     """Answered with a negative AppRec, and nobody has looked at it."""
     UNCOLLECTED = "uncollected"
     """It lies in a mailbox that nobody empties."""
+    UNPOLLED = "unpolled"
+    """Mailboxes that nobody has asked for in 24 hours."""
+    PARKED = "parked"
+    """Routes that an operator has parked."""
+    EXPIRING = "expiring"
+    """Keys and certificates that end within 30 days."""
     UNSEALED = "unsealed"
     """The audit log is not sealed as it should be."""
     REFUSED = "refused"
@@ -73,8 +80,13 @@ async def needs(exchange: Exchange, actor: Client) -> tuple[Attention, ...]:
                 tx, since=now - _REFUSED_WITHIN, client_id=None if actor.oversees else actor.id
             ),
         }
+        silent = await polls.silent(tx, since=now - POLLED_WITHIN, her_ids=her_ids)
+        found[Kind.UNPOLLED] = Need(len(silent), min(silent.values(), default=None))
         if actor.oversees:
             found[Kind.UNSEALED] = await _unsealed(tx, now)
+            found[Kind.PARKED] = await routes.parked(tx)
+            ending = await expiries.endings(tx, after=now, before=now + ENDS_WITHIN)
+            found[Kind.EXPIRING] = Need(len(ending), ending[0].ends_at if ending else None)
     return tuple(Attention(kind, found[kind]) for kind in Kind if kind in found)
 
 

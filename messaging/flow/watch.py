@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.errors import Unavailable
-from messaging.flow import keys, opening, overview, retain
+from messaging.flow import collect, keys, opening, overview, retain
 from messaging.flow.exchange import Exchange
 from messaging.logs import logger_of
 from messaging.model.access import Role
@@ -66,6 +66,7 @@ async def sweep(exchange: Exchange) -> bool:
     await purge(exchange)
     await opening.refresh(exchange)
     await keys.write_uses(exchange)
+    await collect.write_polls(exchange)
     counted = await overview.count_on(exchange)
     return _AT_A_TIME in (lapsed, alarmed) or counted == overview.COUNTED_AT_A_TIME
 
