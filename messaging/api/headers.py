@@ -10,6 +10,7 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Permitted-Cross-Domain-Policies": "none",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 }
 UNLESS_SAID = {
     "Cache-Control": "no-store",
