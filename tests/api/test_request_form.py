@@ -76,7 +76,7 @@ async def test_the_edi_doors_take_json_only(api: Api, version: str) -> None:
     assert answer.status_code == 415
 
 
-async def test_a_compressed_body_is_415(api: Api) -> None:
+async def test_a7_a_compressed_body_is_415(api: Api) -> None:
     headers = {**XML, "Content-Encoding": "gzip"}
     answer = await (await api.of("sykehus")).post("/documents", content=b"\x1f\x8b", headers=headers)
     assert answer.status_code == 415

@@ -52,7 +52,7 @@ def test_utf8_and_declared_latin1_are_read(content: bytes, text: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "cp037", "cp500"])
 @pytest.mark.parametrize("declaration", ['<?xml version="1.0" encoding="{}"?>', '<?xml version="1.0"?>', ""])
-def test_no_other_encoding_is_read(encoding: str, declaration: str) -> None:
+def test_a6_no_other_encoding_is_read(encoding: str, declaration: str) -> None:
     refusal(f"{declaration.format(encoding)}<a>blåbær</a>".encode(encoding))
 
 
