@@ -37,6 +37,9 @@ class ServingSettings(BaseSettings):
     header_bytes: int = Field(32_768, ge=4_096, description="A larger request header is refused (431)")
     header_fields: int = Field(100, ge=20, description="A request header with more fields is refused (431)")
 
+    trial_sender_her_id: int | None = Field(
+        None, gt=0, description="In whose name operators send test messages; unset: none"
+    )
     docs_page: bool = Field(
         default=False, description="Whether the page /docs lists every operation; the OpenAPI files are always there"
     )

@@ -293,6 +293,7 @@ class Settings(ServingSettings):
                 {state: timedelta(days=days) for state, days in self.documents_kept_days_by_state.items()},
             ),
             retention_daily=self.retention_daily,
+            trial_sender=self.trial_sender_her_id,
             receipt_within=timedelta(hours=self.receipt_within_hours),
             receipt_within_by_type={
                 kind: timedelta(hours=hours) for kind, hours in self.receipt_within_hours_by_type.items()

@@ -11,11 +11,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from messaging.api.door import Caller, Here
 from messaging.console.entrance import Filled, Page, Posted
-from messaging.console.page import ROOT, language_for, render, words_of
-from messaging.errors import InvalidRequest
-from messaging.flow import organisations
+from messaging.console.message import may
+from messaging.console.noted import LONGEST, fault_of, noted
+from messaging.console.page import DOOR, ROOT, language_for, render, words_of
+from messaging.errors import InvalidRequest, Locked, Refused
+from messaging.flow import organisations, trying_out
 from messaging.flow.exchange import Exchange
 from messaging.flow.organisations import Health, Organisation
+from messaging.model.access import Action, authorise
 from messaging.model.party import Client
 from messaging.store.organisations import Contact
 
@@ -77,6 +80,22 @@ async def change_contact(number: Number, request: Request, exchange: Here, clien
     return RedirectResponse(f"{ROOT}/parties/{number}?done=contact", HTTPStatus.SEE_OTHER)
 
 
+@_forms.post("/parties/{number}/trial")
+async def try_out(number: Number, request: Request, exchange: Here, client: Caller, form: Filled) -> Response:
+    """Send a trial message, and lead to its page, where its AppRec will be seen."""
+    authorise(client, Action.OPERATE)
+    language, note = language_for(request), noted(form.get("note", ""))
+    problem = fault_of(note, language)
+    if not problem:
+        try:
+            message_id = await trying_out.try_out(exchange, client, number, note=note, door=DOOR)
+        except (InvalidRequest, Refused, Locked):
+            problem = words_of(language)["trial"]["not_sent"]
+        else:
+            return RedirectResponse(f"{ROOT}/messages/{message_id}", HTTPStatus.SEE_OTHER)
+    return await _page(request, exchange, client, number, problem=problem, status=HTTPStatus.BAD_REQUEST)
+
+
 async def _page(
     request: Request,
     exchange: Exchange,
@@ -99,6 +118,9 @@ async def _page(
         shape=_SHAPES[details.organisation.health],
         editable={unit.party.her_id for unit in units if organisations.may_change_contact(client, unit.party.her_id)},
         sees_access=client.oversees,
+        tries=may(client, Action.OPERATE),
+        trial_sender=exchange.terms.trial_sender,
+        longest=LONGEST,
         told=told,
         problem=problem,
     )

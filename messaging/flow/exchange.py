@@ -42,6 +42,7 @@ class Terms:
     refusals_kept: timedelta = timedelta(days=30)
     retention: Retention = field(default_factory=Retention)
     retention_daily: bool = False
+    trial_sender: int | None = None
     receipt_within: timedelta = timedelta(hours=96)
     receipt_within_by_type: Mapping[str, timedelta] = field(default_factory=dict)
     collected_within: timedelta = timedelta(hours=24)

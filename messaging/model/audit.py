@@ -43,6 +43,7 @@ class AuditEvent(StrEnum):
     ROUTE_PARKED = "route.parked"
     ROUTE_RESUMED = "route.resumed"
     DELIVERIES_RESENT = "deliveries.resent"
+    TRIAL_SENT = "trial.sent"
     PARTY_CONTACT_CHANGED = "party.contact_changed"
     PARTY_LOCKED = "party.locked"
     PARTY_UNLOCKED = "party.unlocked"

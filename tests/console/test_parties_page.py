@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from browsers import browser, employ
 from test_pages import sent
@@ -79,3 +81,27 @@ async def test_a27_no_other_page_and_no_other_role_changes_whom_to_call(staffed:
     assert foreign.status_code == 403
     assert (await nils.post(CONTACT, ODD)).status_code == 403
     assert "Odd &lt;b&gt;" not in (await nils.get(f"/console/parties/{NURSING}")).text
+
+
+TRIAL = f"/console/parties/{NURSING}/trial"
+
+
+async def test_a_test_message_is_told_before_and_leads_to_its_own_page(staffed: Api) -> None:
+    kari = await browser(staffed, "kari")
+    assert "SAMHANDLING_TRIAL_SENDER_HER_ID" in (await kari.get(f"/console/parties/{NURSING}")).text
+    refused = await kari.post(TRIAL, {"csrf": kari.csrf, "note": "ny linje"})
+    assert refused.status_code == 400
+    exchange = staffed.app.state.exchange
+    staffed.app.state.exchange = replace(exchange, terms=replace(exchange.terms, trial_sender=WARD))
+    fields = await kari.form(f"/console/parties/{NURSING}", TRIAL)
+    for note in ("", "Gjelder 05073500186"):
+        assert (await kari.post(TRIAL, fields | {"note": note})).status_code == 400
+    answer = await kari.post(TRIAL, fields | {"note": "ny linje"})
+    assert answer.status_code == 303
+    page = (await kari.get(answer.headers["Location"])).text
+    assert "Sendt som testmelding av en operatør" in page
+    for name in ("alf", "nils"):
+        one = await browser(staffed, name)
+        assert TRIAL not in (await one.get(f"/console/parties/{NURSING}")).text
+        assert (await one.post(TRIAL, {"csrf": one.csrf, "note": "ny linje"})).status_code == 403, name
+    assert (await kari.post(TRIAL, {"note": "ny linje"})).status_code == 403
