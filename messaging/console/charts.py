@@ -21,7 +21,8 @@ COLOURS = {
 
 _DASHES = {"received": "", "delivered": "2, 4", "acknowledged": "8, 3", "rejected": "1, 2"}
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "frame-ancestors 'self'; sandbox",
     "Cache-Control": "no-store",
 }
 
