@@ -14,7 +14,7 @@ from messaging.documents.names import namespace_of, qualified
 from messaging.documents.reader import Element
 from messaging.documents.roots import Layout, Path
 from messaging.documents.tree import attribute, child, text
-from messaging.model.message import DispatchStatus, Envelope, Receiver, ReceiverRole
+from messaging.model.message import LONGEST_ID, DispatchStatus, Envelope, Receiver, ReceiverRole
 
 _TYPES = {
     names.EPIKRISE_1_1: "E",
@@ -28,9 +28,13 @@ _FOR_TESTING = "TEST"
 
 
 def message_envelope(root: Element, layout: Layout, kind: MessageKind | None) -> Envelope:
-    """Read a Message; what shares its link is its conversation, for there is no ConversationRef."""
+    """Read a Message; what shares its link is its conversation, for there is no ConversationRef.
+
+    An Epikrise that answers several referrals names the first of them.
+    """
     msg_id = text(_part(root, layout.msg_id))
     link = text(_part(root, layout.link)) or msg_id or None
+    answered = text(_part(root, layout.answers)) if layout.answers else ""
     return Envelope(
         type=message_type(root, layout),
         namespace=namespace_of(str(root.tag)),
@@ -41,6 +45,7 @@ def message_envelope(root: Element, layout: Layout, kind: MessageKind | None) ->
         receivers=each_once(message_receivers(root, layout)),
         status=DispatchStatus.of_code(attribute(_part(root, (*layout.body, "ServType")), names.V)),
         conversation_id=link,
+        parent_id=answered if 0 < len(answered) <= LONGEST_ID else None,
         processing_status="T" if attribute(_part(root, ("Status",)), names.V) == _FOR_TESTING else "P",
         link=link,
     )

@@ -17,7 +17,7 @@ class Layout:
 
     `sender` and `receiver` are the elements that hold the address: an Organisation in MsgHead, an HCP elsewhere.
     `body` is the element that a message without MsgHead keeps its content in, empty for the others; `link` is the id
-    that a change or a cancellation shares with what it changes or cancels.
+    that a change or a cancellation shares with what it changes or cancels, `answers` the id of what was asked for.
     """
 
     type: Path
@@ -28,6 +28,7 @@ class Layout:
     copies: Path = ()
     patient: Path = ()
     link: Path = ()
+    answers: Path = ()
     body: Path = ()
 
 
@@ -61,6 +62,7 @@ EPIKRISE = Layout(
     copies=("ServRprt", "CopyDest", "HCP"),
     patient=("ServRprt", "Patient"),
     link=("ServRprt", "ServProvId"),
+    answers=("ServRprt", "ServReq", "Id"),
     body=("ServRprt",),
 )
 """Epikrise 1.1 and 1.2 (HIS 80226): who gave the care writes to who asked for it (HIS 80415 3.5)."""

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from messaging.model.receipt import Receipt
 
+LONGEST_ID = 200
+"""Characters of an id that is kept and looked for; a UUID has 36."""
+
 APPREC = "APPREC"
 """The 8279 code of an application receipt."""
 
@@ -64,7 +67,7 @@ class Envelope:
 
     `type` is the 8279 code, `version` the version of the payload's standard, `gen_date` the document's own text.
     `conversation_id` is RefToConversation, or the message's own MsgId when it opens a conversation; without MsgHead it
-    is `link`.
+    is `link`. `parent_id` is RefToParent; in an Epikrise it is the id of the referral that it answers (HISD 1154).
     `link` is the id that a message shares with those it changes or cancels (HISD 1154), None in a receipt.
     `receipt` is there only in an AppRec whose status is one of list 8258.
     """

@@ -124,8 +124,12 @@ class Search:
 
 def is_party(her_ids: Collection[int]) -> Any:
     """Say in SQL that a message is from or to one of these parties."""
+    return or_(t.message.c.sender_her_id.in_(her_ids), _is_for(her_ids))
+
+
+def _is_for(her_ids: Collection[int]) -> Any:
     receives = exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.receiver_her_id.in_(her_ids))
-    return or_(t.message.c.sender_her_id.in_(her_ids), receives)
+    return receives.correlate(t.message)
 
 
 def _has_id(text: str) -> Any:
@@ -188,20 +192,63 @@ async def conversation(tx: ReadTx, any_id: str, *, her_ids: Collection[int] | No
     """Read the messages of a conversation, by GenDate, each with its deliveries under `deliveries`.
 
     `any_id` is what they have in common, or an id of one of them; only what one of the HER-ids is party to is seen.
+    A referral and the Epikrise that answers it belong to one stay, though their conversations differ (HISD 1154).
     """
     seen: list[Any] = [] if her_ids is None else [is_party(her_ids)]
     named = [t.message.c.msg_id == any_id, t.message.c.conversation_id == any_id, t.message.c.link == any_id]
     with suppress(ValueError):
         named.append(t.message.c.id == UUID(any_id))
-    found = await tx.execute(select(t.message.c.conversation_id, t.message.c.link).where(or_(*named), *seen))
-    shared = {one for row in found for one in row if one}
+    begun = await _ties(tx, or_(*named), *seen)
+    shared = await _ties(tx, _tied(begun), *seen)
     query = (
         select(*t.message_told)
-        .where(or_(t.message.c.conversation_id.in_(shared), t.message.c.link.in_(shared)), *seen)
+        .where(_tied(shared), *seen)
         .order_by(func.coalesce(t.message.c.gen_instant, t.message.c.received_at), t.message.c.received_at)
         .limit(limit)
     )
     return await _with_deliveries(tx, [dict(row) for row in (await tx.execute(query)).mappings()])
+
+
+_TIES = [t.message.c[name] for name in ("msg_id", "conversation_id", "link", "parent_id")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ties:
+    """The ids that tie messages together: those that mean one thing everywhere, and those of one pair's own making."""
+
+    everywhere: frozenset[str]
+    local: frozenset[str]
+    parties: frozenset[int]
+
+
+async def _ties(tx: ReadTx, *conditions: Any) -> _Ties:
+    query = select(*_TIES, t.message.c.sender_her_id, t.delivery.c.receiver_her_id).join(
+        t.delivery, t.delivery.c.message_id == t.message.c.id
+    )
+    ids: set[str] = set()
+    parties: set[int] = set()
+    for *named, sender, receiver in await tx.execute(query.where(*conditions)):
+        ids.update(one for one in named if one)
+        parties.update((sender, receiver))
+    everywhere = frozenset(filter(_is_uuid, ids))
+    return _Ties(everywhere, frozenset(ids - everywhere), frozenset(parties))
+
+
+def _tied(ties: _Ties) -> Any:
+    """Say in SQL that a message has one of the ids: one like "17" ties only what passed between the same parties."""
+    between = and_(t.message.c.sender_her_id.in_(ties.parties), _is_for(ties.parties))
+    return or_(
+        *(column.in_(ties.everywhere) for column in _TIES),
+        *(and_(column.in_(ties.local), between) for column in _TIES if ties.local),
+    )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def keep_refusal(tx: WriteTx, row: t.Row, key: t.Row) -> None:

@@ -177,6 +177,7 @@ message = Table(
     Index("ix_message_received_at_id", "received_at", "id"),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
+    Index("ix_message_parent_id", "parent_id"),
     Index("ix_message_link", "link", "sender_her_id", "type"),
     Index("ix_message_patient_hash", "patient_hash"),
 )

@@ -30,6 +30,7 @@ from world import UNHURRIED, Databases, SetClock, World, world
 
 WARD, NURSING, CASES, GP = 8100001, 8110001, 8110002, 8120001
 NEW, CHANGE, CANCELLATION = (fixtures.read(f"valid/plo/1.6/utskrivningsrapport_{status}.xml") for status in "nmc")
+SUMMARY = fixtures.read("valid/epikrise/1.2/epikrise_n.xml")
 ADMITTED, NOT_ADMITTED = (fixtures.read(f"valid/plo/1.6/log_innlagt_{status}.xml") for status in "nc")
 
 
@@ -305,6 +306,35 @@ async def test_a_conversation_is_read_in_order_by_any_of_its_ids_and_says_what_a
         (change, GP): "receiver",
     }
     assert found.messages[1]["superseded_by"] == change
+
+
+async def answered(running: World, referral: str, link: str = "") -> tuple[UUID, UUID]:
+    """Send a referral, and the summary that answers it by the id that the referral's standard says."""
+    asked = fixtures.read(f"valid/{referral}_n.xml").decode("iso-8859-1")
+    own = asked.partition("<MsgId>" if "/2.0/" in referral else "<Id>")[2].partition("</")[0]
+    given = link or own
+    summary = edited(SUMMARY, ("b70a50b6-eff1-5ce4-b668-1bd8795dd0f0", given))
+    return await send(running, asked.replace(own, given).encode("iso-8859-1"), "lege"), await send(running, summary)
+
+
+@pytest.mark.parametrize("referral", ["2.0/henvisning_nytilstand", "1.1/henvisning", "1.0/henvisning"])
+async def test_d4_4_a_referral_and_the_epikrise_that_answers_it_are_one_stay(running: World, referral: str) -> None:
+    both = await answered(running, f"henvisning/{referral}")
+    other = await send(running, NEW)
+    assert other not in both
+    for any_id in both:
+        for client in ("sykehus", "lege", "operator"):
+            found = await inspect.conversation(running.exchange, running.clients[client], str(any_id))
+            assert {row["id"] for row in found.messages} == set(both), client
+
+
+async def test_an_id_that_is_no_uuid_ties_only_what_passed_between_the_same_parties(running: World) -> None:
+    both = await answered(running, "henvisning/1.1/henvisning", link="17")
+    conversation = CHANGE.decode().partition("<RefToConversation>")[2].partition("</")[0]
+    await send(running, edited(CHANGE, (f"<RefToConversation>{conversation}<", "<RefToConversation>17<")))
+    for any_id in both:
+        found = await inspect.conversation(running.exchange, running.clients["operator"], str(any_id))
+        assert {row["id"] for row in found.messages} == set(both)
 
 
 async def test_a_party_sees_its_own_part_of_a_conversation_and_a_stranger_nothing(running: World) -> None:

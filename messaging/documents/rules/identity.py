@@ -10,10 +10,9 @@ from messaging.documents.document import Document
 from messaging.documents.rules.declaration import Finding, rule
 from messaging.model.clock import instant_of
 from messaging.model.faults import FaultCode
+from messaging.model.message import LONGEST_ID
 from messaging.model.rules import RuleName, Severity
 
-LONGEST_ID = 200
-"""Characters; a UUID has 36."""
 OLDEST = timedelta(days=5 * 365)
 AHEAD = timedelta(days=1)
 

@@ -69,7 +69,21 @@ def test_a_message_without_msghead_tells_all_that_the_exchange_needs(
     assert read.receivers == tuple(Receiver(address, role) for address, role in receivers)
     assert read.msg_id.encode() in content
     assert read.gen_date.startswith("202")
-    assert (read.parent_id, read.receipt) == (None, None)
+    assert read.receipt is None
+
+
+@pytest.mark.parametrize(
+    ("version", "asked"),
+    [("1.1", b"da53b78e-6f42-5863-91cf-b77922789650"), ("1.2", b"b70a50b6-eff1-5ce4-b668-1bd8795dd0f0")],
+)
+def test_d4_4_an_epikrise_names_the_referral_that_it_answers(version: str, asked: bytes, validator: Validator) -> None:
+    content = fixtures.read(f"valid/epikrise/{version}/epikrise_n.xml")
+    assert envelope(validator, content).parent_id == asked.decode()
+    assert envelope(validator, nowhere(content, "<ServReq>", "</ServReq>")).parent_id is None
+    without = content.replace(asked, b"a" * 201)
+    assert validator.judge(without).accepted
+    assert envelope(validator, without).parent_id is None
+    assert envelope(validator, REFERRAL).parent_id is None
 
 
 @pytest.mark.parametrize(("original", "element"), [(SUMMARY, "ServProvId"), (REFERRAL, "Id")])
