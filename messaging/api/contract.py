@@ -7,7 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from messaging.api.problems import PROBLEM_JSON
+from messaging.api.problems import PROBLEM_JSON, UNREAD
+
+_ANSWERS = ("application/json", "text/html")
+"""The framework tells errors under the media type of what is answered when all is well."""
+_ANY_PROBLEM = {PROBLEM_JSON: {"schema": {"type": "object"}}}
 
 _NEVER_SENT = ("HTTPValidationError", "ValidationError")
 
@@ -35,7 +39,9 @@ def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _correct_answers(answers: dict[str, Any], errors: tuple[str, ...]) -> None:
     answers.pop("422", None)
+    for unread in UNREAD:
+        answers.setdefault(str(int(unread)), {"description": unread.phrase, "content": _ANY_PROBLEM})
     for status, told in answers.items():
-        if status >= "400" and "application/json" in told.get("content", {}):
+        if status >= "400" and any(name in told.get("content", {}) for name in _ANSWERS):
             shape = next(iter(told["content"].values()))
             told["content"] = {errors[0]: shape, **{name: {"schema": {"type": "object"}} for name in errors[1:]}}

@@ -68,7 +68,7 @@ async def list_messages(
     return told.MessagesPage(messages=messages, next=following(rows, limit))
 
 
-@router.post("/messages/by-patient", responses=_CHANGING)
+@router.post("/patient/messages", responses=_CHANGING)
 async def find_by_patient(asked: told.PatientSought, exchange: Here, client: Caller) -> told.PatientMessages:
     """Find the messages about a patient as an operator, with a reason that is kept; the number is not."""
     found = await patients.find(exchange, client, asked.number, reason=asked.reason, door=inspect.OPERATIONS)

@@ -40,7 +40,7 @@ _WORDS = {
 """What to say where the framework only knows a number."""
 
 
-_UNREAD = {
+UNREAD = {
     HTTPStatus.REQUEST_TIMEOUT: "The request came too slowly; send it again over a faster connection.",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The request's path and query are longer than the exchange reads.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The request's header is larger than the exchange reads.",
@@ -166,7 +166,7 @@ def bare_answer(status: HTTPStatus, request_id: str) -> bytes:
     shape = MshApiProblemDetails(
         title=status.phrase,
         status=status,
-        detail=_UNREAD.get(status, "This is no request in HTTP/1.1 (RFC 9112)."),
+        detail=UNREAD.get(status, "This is no request in HTTP/1.1 (RFC 9112)."),
         instance="",
         error_code=status,
         request_id=request_id,

@@ -264,7 +264,7 @@ ROWS = (
     Row("main POST /validate", EVERYBODY, None, Caller.SENDER, "/validate", lambda _: fixtures.read(DOCUMENT), XML),
     Row("main GET /validate", EVERYBODY, open=True),
     Row("main GET /operations/messages", EVERYBODY, Action.READ),
-    Row("main POST /operations/messages/by-patient", WITH_REASON, Action.OPERATE, Caller.OPERATOR, "",
+    Row("main POST /operations/patient/messages", WITH_REASON, Action.OPERATE, Caller.OPERATOR, "",
         _said(number="05073500186", reason="the patient asks")),
     Row("main GET /operations/messages/{message_id}", READ_, Action.READ, limited=404),
     Row("main GET /operations/conversations/{any_id}", READ_, Action.READ),

@@ -146,13 +146,13 @@ async def test_operators_find_a_patients_messages_for_a_reason_and_the_number_go
     message_id = (await sent(api))["id"]
     operator, number = await api.of("operator"), "05073500186"
     asked = {"number": number, "reason": "the patient asks what is kept"}
-    answer = await operator.post("/operations/messages/by-patient", json=asked)
+    answer = await operator.post("/operations/patient/messages", json=asked)
     assert answer.status_code == 200, answer.text
     assert ([one["id"] for one in answer.json()["messages"]], answer.json()["notLookedAt"]) == ([message_id], 0)
     assert number not in answer.text
     for wrong in ({**asked, "reason": " "}, {**asked, "number": "0507350018"}, {"number": number}):
-        refused = await operator.post("/operations/messages/by-patient", json=wrong)
+        refused = await operator.post("/operations/patient/messages", json=wrong)
         assert refused.status_code == 400
         assert number not in refused.text
     for client in ("sykehus", "kommune"):
-        assert (await (await api.of(client)).post("/operations/messages/by-patient", json=asked)).status_code == 403
+        assert (await (await api.of(client)).post("/operations/patient/messages", json=asked)).status_code == 403
