@@ -8,7 +8,19 @@ from importlib.resources import files
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from messaging.console import actions, conversations, document, given_up, message, messages, overview, parties, roads
+from messaging.console import (
+    actions,
+    conversations,
+    document,
+    given_up,
+    message,
+    messages,
+    overview,
+    parties,
+    proof,
+    roads,
+    trail_file,
+)
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript"}
 
@@ -29,5 +41,7 @@ def _read(name: str) -> bytes:
     return files("messaging.console").joinpath("static", name).read_bytes()
 
 
-for _pages in (overview, messages, message, actions, document, conversations, parties, roads, given_up):
+_PAGES = (overview, messages, message, actions, document, proof, trail_file, conversations, parties, roads, given_up)
+
+for _pages in _PAGES:
     router.include_router(_pages.router)

@@ -80,9 +80,10 @@ async def page(
         acts={delivery["id"]: acts_on(delivery) if operates else [] for delivery in story.deliveries},
         needs_new=any(delivery["state"] == State.REJECTED for delivery in story.deliveries),
         operates=operates,
+        audits=may(client, Action.AUDIT),
         longest=LONGEST,
         readers=readers,
-        timeline=[{**line, "tone": _tone(line["event"]), "told": _told(line["detail"])} for line in story.timeline],
+        timeline=[{**line, "tone": _tone(line["event"]), "told": told_of(line["detail"])} for line in story.timeline],
         party=lambda her_id: names.get(her_id, str(her_id)),
     )
 
@@ -117,7 +118,7 @@ def _tone(event: str) -> str:
     return "warn" if event.startswith("alarm.") else ""
 
 
-def _told(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
+def told_of(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say what a line's detail holds beside what its words say; codes and counts only, as the log has them."""
     told = []
     for name, value in detail.items():

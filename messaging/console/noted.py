@@ -24,3 +24,8 @@ def fault_of(note: str, language: str) -> str:
     if len(note) > LONGEST:
         return str(words["too_long"]).format(most=LONGEST)
     return str(words["names_patient"]) if _NATIONAL_NUMBER.search(note) else ""
+
+
+def without_numbers(text: str, instead: str) -> str:
+    """Take out what may be a national number, from what was written where nobody looked."""
+    return _NATIONAL_NUMBER.sub(instead, text)
