@@ -27,6 +27,12 @@ class LimitSettings(BaseModel):
     )
     depth: int = Field(_GIVEN.depth, ge=16, le=DEEPEST - 1, description="How deep elements may be nested")
     elements: int = Field(_GIVEN.elements, ge=100, le=2_000_000, description="Elements in a document")
+    children: int = Field(
+        _GIVEN.children,
+        ge=100,
+        le=100_000,
+        description="Elements directly in one element; the cost of judging wrong ones grows with their square",
+    )
     attributes: int = Field(_GIVEN.attributes, ge=8, le=10_000, description="Attributes of one element")
     attributes_in_all: int = Field(
         _GIVEN.attributes_in_all, ge=100, le=10_000_000, description="Attributes in a document"

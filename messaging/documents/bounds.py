@@ -37,6 +37,10 @@ _SAID: dict[str, tuple[str, str]] = {
         "The document has more than {most} elements",
         "Split the message",
     ),
+    "children": (
+        "An element holds more than {most} elements directly",
+        "Split the message",
+    ),
     "attributes": (
         "An element has more than {most} attributes",
         "Remove what the schema does not know",
@@ -85,6 +89,7 @@ class Bounds:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._too_deep: Find = etree.XPath(f"boolean({'/*' * (limits.depth + 1)})")
+        self._full: Find = etree.XPath(f"(//*[{limits.children + 1}])[1]/..")
         self._crowded: Find = etree.XPath(f"//@*[{limits.attributes + 1}]/..")
         long = f"string-length(name()) > {limits.name_characters}"
         self._long_named: Find = etree.XPath(f"(//*[{long}] | //@*[{long}]/..)[1]")
@@ -110,6 +115,8 @@ class Bounds:
             return self._over("depth")
         if _exceeds(content, b"<", limits.elements) and _count(root) > limits.elements:
             return self._over("elements")
+        if _exceeds(content, b"<", limits.children) and (full := self._full(root)):
+            return self._over("children", full[0])
         if crowded := self._crowded(root):
             return self._over("attributes", crowded[0])
         return self._excess_of_declarations_or_names(root, content, large=large) or self._excess_of_text(root, content)

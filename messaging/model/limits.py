@@ -34,6 +34,7 @@ class Limits:
     stylesheets: bool = False
     depth: int = 64
     elements: int = 100_000
+    children: int = 5_000
     attributes: int = 64
     attributes_in_all: int = 500_000
     declarations: int = 64
@@ -51,6 +52,7 @@ AS_KEPT = Limits(
     stylesheets=True,
     depth=DEEPEST,
     elements=1 << 40,
+    children=1 << 31,
     attributes=1 << 40,
     attributes_in_all=1 << 40,
     declarations=1 << 40,

@@ -34,9 +34,9 @@ def is_well_formed(content: bytes) -> bool:
 
 def judged(validator: Validator, content: bytes) -> Verdict:
     """Judge as every door does, read aloud, and look for whom to answer; hold the reader to libxml2."""
-    begun = time.process_time()
+    begun = time.thread_time()
     verdict = validator.judge(content)
-    assert time.process_time() - begun < SECONDS
+    assert time.thread_time() - begun < SECONDS
     if isinstance(read(content), Tree):
         assert is_well_formed(content)
         named_receivers(content)
@@ -156,6 +156,7 @@ SWOLLEN = {
     "colons": b"<a %s='x'/>" % (b":" * 10_000),
     "one text": b"<a>%s</a>" % (b"x" * 9_000_000),
     "many of one name": ADMITTED.replace(b"<Document>", b"<Document/>" * 20_000 + b"<Document>", 1),
+    "as many of one name as may be": ADMITTED.replace(b"<Document>", b"<Document/>" * 4_990 + b"<Document>", 1),
     "many receivers": ADMITTED.replace(b"<MsgId>", b"<OtherReceiver/>" * 20_000 + b"<MsgId>", 1),
     "one number of many digits": ADMITTED.replace(b"8110001", b"8" * 1_000_000),
 }

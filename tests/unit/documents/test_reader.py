@@ -121,11 +121,15 @@ def test_elements_nest_no_deeper_than_the_limit() -> None:
     assert "deep" in refusal(nested(100_000)).text
 
 
+THOUSAND = b"<g>" + b"<b/>" * 999 + b"</g>"
+
+
 @pytest.mark.parametrize(
     ("within", "beyond"),
     [
-        (b"<b/>" * (LIMITS.elements - 1), b"<b/>" * LIMITS.elements),
-        (b"<b/>" * (LIMITS.elements - 1), b"<b/>" * (4 * LIMITS.elements)),
+        (THOUSAND * 99 + b"<b/>" * 999, THOUSAND * 100),
+        (THOUSAND * 99, THOUSAND * 400),
+        (b"<b/>" * (LIMITS.children - 1), b"<b/>" * (LIMITS.children + 1)),
         (b"<?p?>" * LIMITS.remarks, b"<?p?>" * (LIMITS.remarks + 1)),
         (b"<!---->" * LIMITS.remarks, b"<!---->" * (LIMITS.remarks + 1)),
         (
@@ -142,6 +146,7 @@ def test_elements_nest_no_deeper_than_the_limit() -> None:
     ids=[
         "elements",
         "elements, many",
+        "children",
         "instructions",
         "comments",
         "attributes",
@@ -169,9 +174,9 @@ def test_an_attachment_of_twenty_four_megabytes_is_read_and_judged(validator: Va
 
 def test_every_new_name_is_forgotten_with_the_thread_that_read_a_large_document() -> None:
     before = threading.active_count()
-    content = b"<a>" + b"".join(b"<n%d/>" % i for i in range(20_000)) + b"</a>"
-    root = tree(content).root
-    assert root[19_999].tag == "n19999"
+    groups = [b"<g>%s</g>" % b"".join(b"<n%d/>" % i for i in range(n, n + 1_000)) for n in range(0, 20_000, 1_000)]
+    root = tree(b"<a>" + b"".join(groups) + b"</a>").root
+    assert root[19][999].tag == "n19999"
     assert threading.active_count() == before
 
 
@@ -201,6 +206,7 @@ SMALL = Limits(
     prolog_bytes=60,
     depth=16,
     elements=100,
+    children=50,
     attributes=8,
     attributes_in_all=100,
     declarations=8,
@@ -216,7 +222,8 @@ SMALL = Limits(
         ("document_bytes", b"<a>" + b" " * 1_000 + b"</a>", b"<a>" + b" " * 2_000 + b"</a>", None),
         ("prolog_bytes", b"<!--%s-->\n<a/>" % (b"c" * 50), b"<!--%s-->\n<a/>" % (b"c" * 60), 1),
         ("depth", b"<a>" * 16 + b"</a>" * 16, b"<a>" * 17 + b"</a>" * 17, None),
-        ("elements", b"<a>%s</a>" % (b"<b/>" * 99), b"<a>%s</a>" % (b"<b/>" * 100), None),
+        ("elements", b"<a>%s</a>" % (b"<b><c/></b>" * 49), b"<a>%s</a>" % (b"<b><c/></b>" * 50), None),
+        ("children", b"<a>\n<b>%s</b></a>" % (b"<c/>" * 50), b"<a>\n<b>%s</b></a>" % (b"<c/>" * 51), 2),
         (
             "attributes",
             b"<a>\n<b %s/></a>" % b" ".join(b"a%d=''" % one for one in range(8)),
