@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +39,7 @@ async def show(message_id: UUID, request: Request, exchange: Here, client: Calle
         proof=proof,
         found=await asyncio.to_thread(proven.check, proof, key) if proof else None,
         lines={one["line"]["id"]: one for one in proof["lines"]} if proof else {},
+        moments=_moments(proof) if proof else {},
     )
 
 
@@ -51,6 +53,10 @@ async def download(message_id: UUID, exchange: Here, client: Caller) -> Response
         "X-Content-Type-Options": "nosniff",
     }
     return Response(json.dumps(proof, ensure_ascii=False, indent=2), media_type="application/json", headers=headers)
+
+
+def _moments(proof: dict[str, Any]) -> dict[int, datetime]:
+    return {one["line"]["id"]: datetime.fromisoformat(one["line"]["at"]) for one in proof["lines"]}
 
 
 async def _proof(exchange: Exchange, client: Client, message_id: UUID) -> dict[str, Any]:

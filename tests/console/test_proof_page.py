@@ -45,6 +45,7 @@ async def test_a_message_is_proved_on_its_page_and_the_file_proves_it_elsewhere(
     page = await operator.get(f"/console/messages/{message_id}/proof")
     assert page.status_code == 200
     assert "Bekreftet." in page.text
+    assert "Meldingen er mottatt og lagret" in page.text
     file = await operator.get(f"/console/messages/{message_id}/proof.json")
     assert file.headers["Content-Disposition"] == f'attachment; filename="proof-{message_id}.json"'
     found = proven.check(file.json(), key_of(api.world))
