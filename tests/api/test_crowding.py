@@ -111,7 +111,9 @@ async def test_large_bodies_wait_for_room_and_are_then_refused_with_503_while_sm
     key = limited.world.keys["sykehus"]
     head = f"POST /documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/xml\r\n"
     async with wire(limited.url) as large:
-        await large.send(head.encode() + b"Content-Length: 30000000\r\n\r\n" + bytes(70_000))
+        await large.send(head.encode() + b"Content-Length: 30000000\r\nExpect: 100-continue\r\n\r\n")
+        assert (await large.answer()).status == 100, "its room is held from before it is read"
+        await large.send(bytes(70_000))
         for sent in ({"content": bytes(400_000)}, {"content": _chunks(400_000)}):
             refused = await hospital.post("/documents", headers=XML, **sent)
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
