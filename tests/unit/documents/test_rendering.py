@@ -275,13 +275,14 @@ def test_what_is_no_xml_gives_a_sentence(content: bytes) -> None:
 
 
 MANY = {
-    "siblings": b"<a>%s</a>" % (b"<b>x</b>" * 90_000),
+    "siblings": b"<a>%s</a>" % (b"<g>%s</g>" % (b"<b>x</b>" * 4_500) * 20),
     "words": b"<a><b>%s</b></a>" % (b"ord " * 400_000),
-    "notes": b"<a>%s</a>" % b"".join(b"<b><c>%d</c><d/></b>" % number for number in range(30_000)),
+    "notes": b"<a>%s</a>" % (b"<g>%s</g>" % (b"<b><c>1</c><d/></b>" * 3_000) * 10),
     "levels": b"<a>%s</a>" % ((b"<p>" * 30 + b"x" + b"</p>" * 30) * 3_000),
     "lines": b"<a><b>%s</b></a>" % (b"x\n" * 300_000),
     "cells": b'<n:Dialogmelding xmlns:n="http://www.kith.no/xmlstds/dialog/2013-01-23"><n:Notat><n:TekstNotatInnhold>'
-    b"<table>%s</table></n:TekstNotatInnhold></n:Notat></n:Dialogmelding>" % (b"<tr><td/><td>1</td></tr>" * 30_000),
+    b"%s</n:TekstNotatInnhold></n:Notat></n:Dialogmelding>"
+    % (b"<table>%s</table>" % (b"<tr><td/><td>1</td></tr>" * 3_000) * 10),
 }
 
 

@@ -84,10 +84,10 @@ def test_an_unknown_payload_is_a_schema_fault_when_schemas_alone_judge(validator
 
 
 def test_a_flood_of_errors_is_counted_and_not_told(validator: Validator) -> None:
-    flood = "<Ident><Id>1</Id><TypeId S='x'/></Ident>" * 30_000
+    flood = "<Ident><Id>1</Id><TypeId S='x'/></Ident>" * 4_000
     verdict = validator.judge(edited(ADMITTED, ("</Ident>\n      <Address>", f"</Ident>{flood}<Address>")))
     assert len(verdict.faults) == MOST_FAULTS
-    assert verdict.faults[-1].text == f"There are {30_000 - MOST_FAULTS + 1} more faults."
+    assert verdict.faults[-1].text == f"There are {4_000 - MOST_FAULTS + 1} more faults."
 
 
 @pytest.mark.skipif(not EXAMPLES.exists(), reason=f"the official examples are not at {EXAMPLES}")
