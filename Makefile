@@ -6,10 +6,10 @@ ARGS ?=
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock sbom audit image clean
+.PHONY: help setup demo test faults faults-long check format lock sbom audit image clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the locked dependencies and the samhandling command
 
@@ -25,6 +25,12 @@ demo: setup ## Play one patient's stay and keep serving at 127.0.0.1:8080 (ARGS=
 
 test: setup ## Run every test, PostgreSQL included (ARGS=tests/unit for a part)
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+faults: setup ## Kill, cut, fill and confuse it for some minutes, and judge what is left (FAULTS_SEED repeats a run)
+	$(BIN)/python -m pytest -q -s tests/faults $(ARGS)
+
+faults-long: setup ## The same, each storm for ten minutes
+	FAULTS_SECONDS=600 $(BIN)/python -m pytest -q -s tests/faults $(ARGS)
 
 check: setup ## Format, lint, types, import rules, lock
 	$(BIN)/ruff format --check .

@@ -61,6 +61,14 @@ def calls_on(path: Path, owners: set[str], attributes: set[str]) -> list[str]:
     ]
 
 
+def test_every_folder_of_tests_is_run_by_make_test_or_by_make_faults() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    run = [ROOT / name for name in options["testpaths"]] + [ROOT / "tests" / "faults"]
+    assert [name_of(one) for one in folders if not any(one.is_relative_to(path) for path in run)] == []
+    assert "pytest -q -s tests/faults" in (ROOT / "Makefile").read_text("utf-8")
+
+
 def test_only_one_module_names_the_http_client_library() -> None:
     users = {name_of(path) for path in MODULES if any(name.split(".")[0] == "httpx" for name in imports(path))}
     assert users == {"messaging/http.py"}
