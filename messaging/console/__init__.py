@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from messaging.console import (
     actions,
+    audit,
     conversations,
     document,
     given_up,
@@ -41,7 +42,20 @@ def _read(name: str) -> bytes:
     return files("messaging.console").joinpath("static", name).read_bytes()
 
 
-_PAGES = (overview, messages, message, actions, document, proof, trail_file, conversations, parties, roads, given_up)
+_PAGES = (
+    overview,
+    messages,
+    message,
+    actions,
+    document,
+    proof,
+    trail_file,
+    conversations,
+    parties,
+    roads,
+    given_up,
+    audit,
+)
 
 for _pages in _PAGES:
     router.include_router(_pages.router)

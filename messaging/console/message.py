@@ -122,7 +122,17 @@ def told_of(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say what a line's detail holds beside what its words say; codes and counts only, as the log has them."""
     told = []
     for name, value in detail.items():
-        if name in _UNTOLD or value in ("", [], None):
+        if name in _UNTOLD or value in ("", [], {}, None):
             continue
-        told.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+        told.append((name, _written(value)))
     return told
+
+
+def _written(value: Any) -> str:
+    match value:
+        case list():
+            return ", ".join(map(_written, value))
+        case dict():
+            return ", ".join(f"{name} {_written(one)}" for name, one in value.items())
+        case _:
+            return str(value)

@@ -6,17 +6,17 @@ import csv
 import io
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from messaging.api.cursors import before, following
 from messaging.api.door import Caller, Here
+from messaging.console.asked import LONGEST, Asked, local
 from messaging.console.entrance import Page
 from messaging.console.page import DOOR, ROOT, render
-from messaging.console.times import OSLO, exact
+from messaging.console.times import exact
 from messaging.flow import inspect, overview
 from messaging.model.lifecycle import State
 
@@ -24,40 +24,25 @@ router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
 
 _AT_A_TIME = 50
 _IN_A_FILE = 1_000
-_LONGEST = 200
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 """What a spreadsheet would take for a formula where it begins a cell (OWASP ASVS 1.2.10)."""
 
 
-class Filters(BaseModel):
-    """What the address bar asks for; a field that was left empty asks for nothing."""
+class Filters(Asked):
+    """What the address bar asks for."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    id: str | None = Field(None, max_length=_LONGEST)
+    id: str | None = Field(None, max_length=LONGEST)
     party: int | None = Field(None, gt=0, lt=2**31)
     type: str | None = Field(None, max_length=60)
     state: State | None = None
     received_from: datetime | None = Field(None, alias="from")
     received_to: datetime | None = Field(None, alias="to")
     overdue: bool = False
-    cursor: str | None = Field(None, max_length=_LONGEST)
-    lang: str | None = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _empty_is_nothing(cls, value: Any) -> Any:
-        return (value.strip() or None) if isinstance(value, str) else value
 
     @field_validator("overdue", mode="before")
     @classmethod
     def _unchecked(cls, value: Any) -> Any:
         return value or False
-
-    @field_validator("received_from", "received_to", mode="after")
-    @classmethod
-    def _norwegian_time(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=OSLO) if value and value.tzinfo is None else value
 
     def search(self, *, now: datetime, limit: int) -> inspect.Search:
         """Ask the exchange for it."""
@@ -73,18 +58,12 @@ class Filters(BaseModel):
             limit=limit,
         )
 
-    def address(self, path: str, **more: str) -> str:
-        """Write the address that asks for the same, from the newest on."""
-        said = self.model_dump(mode="json", by_alias=True, exclude={"cursor", "lang"}, exclude_defaults=True)
-        query = urlencode({**said, **more})
-        return f"{ROOT}{path}?{query}" if query else f"{ROOT}{path}"
 
-
-Asked = Annotated[Filters, Query()]
+Wanted = Annotated[Filters, Query()]
 
 
 @router.get("/messages")
-async def list_messages(request: Request, asked: Asked, exchange: Here, client: Caller) -> HTMLResponse:
+async def list_messages(request: Request, asked: Wanted, exchange: Here, client: Caller) -> HTMLResponse:
     """Show the messages that a search finds, newest first."""
     rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME), door=DOOR)
     names = await overview.names(exchange, parties_in(rows))
@@ -97,7 +76,7 @@ async def list_messages(request: Request, asked: Asked, exchange: Here, client: 
         asked=asked,
         states=[state.value for state in State],
         party=lambda her_id: names.get(her_id, str(her_id)),
-        local=_local,
+        local=local,
         older=asked.address("/messages", cursor=cursor) if cursor else "",
         newest=asked.address("/messages") if asked.cursor else "",
         as_csv=asked.address("/messages.csv"),
@@ -111,13 +90,8 @@ def parties_in(rows: list[dict[str, Any]]) -> set[int]:
     }
 
 
-def _local(moment: datetime | None) -> str:
-    """Write a moment as a browser's field for date and time has it."""
-    return moment.astimezone(OSLO).strftime("%Y-%m-%dT%H:%M") if moment else ""
-
-
 @router.get("/messages.csv")
-async def download(asked: Asked, exchange: Here, client: Caller) -> Response:
+async def download(asked: Wanted, exchange: Here, client: Caller) -> Response:
     """Give what a search finds as a file for a spreadsheet: at most a thousand messages, one line a delivery."""
     rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE), door=DOOR)
     written = io.StringIO()

@@ -9,6 +9,8 @@ from messaging.console.page import words_of
 LONGEST = 500
 
 _NATIONAL_NUMBER = re.compile(r"(?<!\d)\d{6}[ .-]?\d{5}(?!\d)")
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
+"""Some end in what looks like a national number."""
 
 
 def noted(text: str) -> str:
@@ -23,7 +25,12 @@ def fault_of(note: str, language: str) -> str:
         return str(words["missing"])
     if len(note) > LONGEST:
         return str(words["too_long"]).format(most=LONGEST)
-    return str(words["names_patient"]) if _NATIONAL_NUMBER.search(note) else ""
+    return str(words["names_patient"]) if names_patient(note) else ""
+
+
+def names_patient(text: str) -> bool:
+    """Tell whether a text holds what may be a national number."""
+    return _NATIONAL_NUMBER.search(_UUID.sub("", text)) is not None
 
 
 def without_numbers(text: str, instead: str) -> str:

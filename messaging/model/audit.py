@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from messaging.model.lifecycle import Event
+
 
 class AuditEvent(StrEnum):
     """What happened, as `subject.verb`; the events of a delivery's life are `delivery.` + the lifecycle's own word."""
@@ -75,3 +77,12 @@ class AuditEvent(StrEnum):
     GAP_ACKNOWLEDGED = "audit.gap_acknowledged"
     KEY_CHANGED = "audit.key_changed"
     AUDIT_EXPORTED = "audit.exported"
+
+
+EVENTS: tuple[str, ...] = (*AuditEvent, *(f"delivery.{event}" for event in Event))
+"""Every word that a line may carry."""
+
+
+def events_of(name: str) -> tuple[str, ...]:
+    """Give the events that a name means: itself, or every one of a subject, such as `person`."""
+    return tuple(event for event in EVENTS if event.partition(".")[0] == name) or (name,)

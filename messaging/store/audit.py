@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -65,7 +65,8 @@ async def recent(tx: ReadTx, *, after: int = 0, limit: int = 100, event: str | N
 class Wanted:
     """Which lines are looked for; None leaves a choice open. `her_ids` asks for lines about messages of these parties.
 
-    `before` is the last line of the page before: its time and number.
+    `itself` asks for lines about a party and no message, such as what was configured there. `before` is the last line
+    of the page before: its time and number.
     """
 
     her_ids: Collection[int] | None = None
@@ -74,6 +75,7 @@ class Wanted:
     events: Collection[str] | None = None
     actor: str | None = None
     party: int | None = None
+    itself: int | None = None
     since: datetime | None = None
     until: datetime | None = None
     before: tuple[datetime, int] | None = None
@@ -83,24 +85,35 @@ class Wanted:
 async def search(tx: ReadTx, wanted: Wanted) -> list[t.Row]:
     """Read lines, newest first."""
     c = t.audit.c
-    conditions: list[Any] = []
-    if wanted.her_ids is not None:
-        conditions.append(c.message_id.in_(select(t.message.c.id).where(is_party(wanted.her_ids))))
-    if wanted.party is not None:
-        conditions.append(c.message_id.in_(select(t.message.c.id).where(is_party([wanted.party]))))
-    if wanted.message_ids is not None:
-        conditions.append(c.message_id.in_(wanted.message_ids))
-    if wanted.numbers is not None:
-        conditions.append(c.id.in_(wanted.numbers))
-    if wanted.events is not None:
-        conditions.append(c.event.in_([str(event) for event in wanted.events]))
-    if wanted.actor is not None:
-        conditions.append(c.actor == wanted.actor)
-    if wanted.since is not None:
-        conditions.append(c.at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(c.at < wanted.until)
+    conditions = [*_about(wanted), *_said(wanted)]
     if wanted.before is not None:
         conditions.append(tuple_(c.at, c.id) < tuple_(*wanted.before))
     query = select(t.audit).where(and_(True, *conditions)).order_by(c.at.desc(), c.id.desc()).limit(wanted.limit)
     return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+def _about(wanted: Wanted) -> Iterator[Any]:
+    """Say in SQL which messages or which party lines are about."""
+    c = t.audit.c
+    for her_ids in (wanted.her_ids, None if wanted.party is None else [wanted.party]):
+        if her_ids is not None:
+            yield c.message_id.in_(select(t.message.c.id).where(is_party(her_ids)))
+    if wanted.itself is not None:
+        yield and_(c.message_id.is_(None), c.her_id == wanted.itself)
+    if wanted.message_ids is not None:
+        yield c.message_id.in_(wanted.message_ids)
+
+
+def _said(wanted: Wanted) -> Iterator[Any]:
+    """Say in SQL what lines say themselves."""
+    c = t.audit.c
+    if wanted.numbers is not None:
+        yield c.id.in_(wanted.numbers)
+    if wanted.events is not None:
+        yield c.event.in_([str(event) for event in wanted.events])
+    if wanted.actor is not None:
+        yield c.actor == wanted.actor
+    if wanted.since is not None:
+        yield c.at >= wanted.since
+    if wanted.until is not None:
+        yield c.at < wanted.until

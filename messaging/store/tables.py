@@ -317,6 +317,16 @@ audit = Table(
     Column("detail", Document, nullable=False),
     Index("ix_audit_message_id_id", "message_id", "id"),
     Index("ix_audit_at_id", "at", "id"),
+    Index("ix_audit_event_at_id", "event", "at", "id"),
+    Index("ix_audit_actor_at_id", "actor", "at", "id"),
+    Index(
+        "ix_audit_her_id_at_id",
+        "her_id",
+        "at",
+        "id",
+        postgresql_where=text("message_id IS NULL"),
+        sqlite_where=text("message_id IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
