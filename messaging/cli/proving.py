@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from messaging.cli.terminal import AsFormat, Format, at_the_keyboard, print_json, uuid_of, with_exchange
-from messaging.errors import ConfigurationError, InvalidRequest
+from messaging.cli.terminal import AsFormat, Format, at_the_keyboard, print_json, private_file, uuid_of, with_exchange
+from messaging.errors import ConfigurationError
 from messaging.flow import prove as proving
 from messaging.flow import seal as sealing
 from messaging.flow import verify as verifying
@@ -88,15 +87,11 @@ def export_log(
     """Write the sealed log and its seals to a file of JSON lines, which deploy/verify_audit.py checks anywhere."""
 
     async def act(exchange: Exchange) -> None:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
+        with private_file(file) as out:
             async for lines in proving.export(exchange, at_the_keyboard()):
                 out.write(lines)
 
-    try:
-        with_exchange(act)
-    except FileExistsError:
-        raise InvalidRequest("That file is there already; name a new one.") from None
+    with_exchange(act)
 
 
 def show_key() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, TypeVar
 from uuid import UUID
 
 import typer
@@ -51,6 +54,28 @@ def with_exchange(act: Callable[[Exchange], Awaitable[Result]]) -> Result:
             return await act(exchange)
 
     return asyncio.run(opened())
+
+
+@contextmanager
+def private_file(file: Path) -> Iterator[BinaryIO]:
+    """Make a file, readable to its owner alone, and let it be written; what cannot be finished is removed.
+
+    Raises InvalidRequest when there is such a file, or none can be made there.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise InvalidRequest("That file is there already; name a new one.") from None
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be written: {error.strerror}.") from None
+    try:
+        with os.fdopen(descriptor, "w+b") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def print_json(value: Any) -> None:

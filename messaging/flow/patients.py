@@ -56,11 +56,16 @@ async def find(exchange: Exchange, actor: Client, number: str, *, reason: str, d
         ids = await patients.about(tx, hashed)
         rows = await with_succession(tx, await messages.with_deliveries(tx, ids), actor)
         waiting = await patients.not_looked_at(tx)
-    detail = {"door": door, "role": actor.role.value, "reason": given, "found": len(ids)}
-    async with exchange.database.write(EVERYTHING) as tx:
-        await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.PATIENT_SEARCHED, actor.id, detail=detail))
+    await note_search(exchange, actor, reason=given, door=door, found=len(ids))
     told = [{**row, "deliveries": await in_words(exchange, row["deliveries"])} for row in rows]
     return Found(sorted(told, key=lambda row: ids.index(row["id"])), waiting)
+
+
+async def note_search(exchange: Exchange, actor: Client, *, reason: str, door: str, found: int) -> None:
+    """Write down that somebody has looked for a patient, and why; neither the number nor its hash."""
+    detail = {"door": door, "role": actor.role.value, "reason": reason, "found": found}
+    async with exchange.database.write(EVERYTHING) as tx:
+        await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.PATIENT_SEARCHED, actor.id, detail=detail))
 
 
 def checked(number: str) -> str:

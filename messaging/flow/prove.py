@@ -1,4 +1,4 @@
-"""Prove: show that audit lines were sealed, one message's or all of them, so that others can check it themselves."""
+"""Prove: show that audit lines were sealed, so that others can check it: a message's, an erasure's, or all of them."""
 
 from __future__ import annotations
 
@@ -33,18 +33,43 @@ async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str 
         lines = await seals.lines_of(tx, message_id)
         if not lines:
             raise NotFound("The audit log has no line about such a message.")
-        used: dict[int, tuple[Kept, Grown]] = {}
-        proofs = [await _proof(tx, index, line, used) for index, *line in lines if index is not None]
-        if not proofs:
-            raise Conflict("No line about this message is sealed yet; ask again in a second.")
-        named = {number: kept.seal.told() for number, (kept, _) in used.items()}
-        links = []
-        if trusted is not None:
-            links = [await _consistency(tx, kept, trusted) for kept, _ in used.values()]
-            named[trusted.seal.number] = trusted.seal.told()
+        proven = await _proven(tx, lines, trusted)
+    if not proven["lines"]:
+        raise Conflict("No line about this message is sealed yet; ask again in a second.")
+    return {"v": VERSION, "message_id": str(message_id), **proven}
+
+
+async def prove_erasure(exchange: Exchange, actor: Client, number: int, *, to: str | None = None) -> dict[str, Any]:
+    """Prove, for each message that an erasure destroyed, the line that says so, in one proof of the same form.
+
+    `number` is what the erasure is called in its lines. Raises NotFound when there is none with that number or it has
+    erased nothing, Conflict when a line of it is not sealed yet.
+    """
+    authorise(actor, Action.AUDIT)
+    trusted = (await find(exchange.database, to)) if to else None
+    async with exchange.database.read(Sight.of(actor)) as tx:
+        lines = await seals.lines_of_erasure(tx, number)
+        if not lines:
+            raise NotFound(
+                "No erasure has that number, or it has erased nothing; `samhandling patient erase` tells it."
+            )
+        proven = await _proven(tx, lines, trusted)
+    if proven["unsealed"]:
+        raise Conflict(f"{len(proven['unsealed'])} lines of this erasure are not sealed yet; ask again in a second.")
+    erased = {one["line"]["message_id"]: None for one in proven["lines"]}
+    return {"v": VERSION, "erasure": number, "message_ids": list(erased), **proven}
+
+
+async def _proven(tx: ReadTx, lines: Sequence[Any], trusted: Kept | None) -> dict[str, Any]:
+    """Prove each of some lines that is sealed, and name those that are not."""
+    used: dict[int, tuple[Kept, Grown]] = {}
+    proofs = [await _proof(tx, index, line, used) for index, *line in lines if index is not None]
+    named = {number: kept.seal.told() for number, (kept, _) in used.items()}
+    links = []
+    if trusted is not None:
+        links = [await _consistency(tx, kept, trusted) for kept, _ in used.values()]
+        named[trusted.seal.number] = trusted.seal.told()
     return {
-        "v": VERSION,
-        "message_id": str(message_id),
         "lines": proofs,
         "seals": [named[number] for number in sorted(named)],
         "consistency": links,

@@ -77,9 +77,8 @@ async def _destroy(exchange: Exchange, actor: Client, over: list[Ended]) -> list
     now = exchange.clock()
     async with exchange.database.write(EVERYTHING) as tx:
         await retention.keep_holds_still(tx)
-        free = await retention.not_held(tx, [one.message_id for one in over])
-        gone = [one for one in over if one.message_id in free]
-        await retention.destroy(tx, free)
+        destroyed = await retention.destroy(tx, await retention.free(tx.reader, [one.message_id for one in over]))
+        gone = [one for one in over if one.message_id in destroyed]
         event = AuditEvent.DOCUMENT_DESTROYED
         lines = [audit.Line(now, event, actor.id, one.message_id, detail={"bytes": one.bytes}) for one in gone]
         await audit.write(tx, *lines)

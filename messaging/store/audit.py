@@ -47,6 +47,11 @@ async def write(tx: WriteTx, *lines: Line) -> None:
         await tx.connection.execute(t.audit.insert().inline(), [line.row() for line in lines])
 
 
+async def write_numbered(tx: WriteTx, line: Line) -> int:
+    """Add a line to the log, and tell its number; for transactions that see everything."""
+    return int((await tx.connection.execute(t.audit.insert().returning(t.audit.c.id), line.row())).scalar_one())
+
+
 async def of_message(tx: ReadTx, message_id: UUID) -> list[t.Row]:
     """Read one message's timeline, oldest first."""
     found = await tx.execute(select(t.audit).where(t.audit.c.message_id == message_id).order_by(t.audit.c.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -129,6 +130,16 @@ async def of_message(tx: ReadTx, message_id: UUID) -> list[t.Row]:
         select(t.delivery)
         .where(t.delivery.c.message_id == message_id)
         .order_by(t.delivery.c.role.desc(), t.delivery.c.receiver_her_id)
+    )
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def open_of(tx: ReadTx, message_ids: Collection[UUID]) -> list[t.Row]:
+    """Read the deliveries of some messages in which somebody owes the next step."""
+    query = (
+        select(t.delivery)
+        .where(t.delivery.c.message_id.in_(message_ids), t.open_delivery)
+        .order_by(t.delivery.c.message_id, t.delivery.c.receiver_her_id)
     )
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 

@@ -102,17 +102,33 @@ def _held(placed: Collection[t.Row]) -> Any:
     )
 
 
-async def not_held(tx: WriteTx, message_ids: Collection[UUID]) -> set[UUID]:
-    """Tell which of some messages no legal hold covers, and nobody has begun to wait for again."""
+async def free(tx: ReadTx, message_ids: Collection[UUID]) -> set[UUID]:
+    """Tell which of some messages no legal hold covers, and nobody waits for (again)."""
     is_open = exists().where(t.delivery.c.message_id == t.message.c.id, t.open_delivery)
-    query = select(t.message.c.id).where(t.message.c.id.in_(message_ids), ~_held(await holds(tx.reader)), ~is_open)
-    return set(await tx.connection.scalars(query))
+    query = select(t.message.c.id).where(t.message.c.id.in_(message_ids), ~_held(await holds(tx)), ~is_open)
+    return set(await tx.scalars(query))
 
 
-async def destroy(tx: WriteTx, message_ids: Collection[UUID]) -> None:
-    """Destroy the keys of documents, and what they open; the messages' own rows stay, and answer repetitions."""
+async def holds_on(tx: ReadTx, message_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """Name the legal holds that cover each of some messages; those that none covers are left out."""
+    found: dict[UUID, list[UUID]] = {}
+    for hold in await holds(tx):
+        for message_id in await tx.scalars(
+            select(t.message.c.id).where(t.message.c.id.in_(message_ids), _held([hold]))
+        ):
+            found.setdefault(message_id, []).append(hold["id"])
+    return found
+
+
+async def destroy(tx: WriteTx, message_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Destroy the keys of documents, and what they open; the messages' own rows stay, and answer repetitions.
+
+    Returns the bytes that each document took; who destroys the same at the same time gets those of none.
+    """
     await tx.connection.execute(delete(keys.payload_key).where(keys.payload_key.c.content_id.in_(message_ids)))
-    await tx.connection.execute(delete(t.payload).where(t.payload.c.message_id.in_(message_ids)))
+    own, length = t.payload.c.message_id, func.length(t.payload.c.content).label("bytes")
+    gone = await tx.connection.execute(delete(t.payload).where(own.in_(message_ids)).returning(own, length))
+    return {row.message_id: row.bytes for row in gone}
 
 
 async def held_parties(tx: ReadTx) -> list[int]:

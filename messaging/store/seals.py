@@ -10,8 +10,9 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, func, select, text, type_coerce
+from sqlalchemy import ColumnElement, Select, Subquery, Text, and_, cast, func, or_, select, text, type_coerce
 
+from messaging.model.audit import AuditEvent
 from messaging.model.merkle import Tree
 from messaging.model.seal import Seal
 from messaging.model.sight import EVERYTHING
@@ -251,10 +252,28 @@ async def hashes(tx: ReadTx, *, start: int, end: int) -> list[bytes]:
 
 async def lines_of(tx: ReadTx, message_id: UUID) -> list[Any]:
     """Read one message's lines: the leaf's index, None when it is not sealed yet; then the line for `line_bytes`."""
+    return await _lines(tx, t.audit.c.message_id == message_id)
+
+
+async def lines_of_erasure(tx: ReadTx, number: int) -> list[Any]:
+    """Read in the same form the lines that tell what an erasure destroyed, by its number.
+
+    Where a document was destroyed before the erasure, its time being over, the line that tells that is among them.
+    """
+    line = t.audit.c
+    erased = and_(
+        line.id > number, line.event == AuditEvent.MESSAGE_ERASED, line.detail["erasure"].as_string() == str(number)
+    )
+    messages = select(line.message_id).where(erased).correlate(None)
+    before = and_(line.event == AuditEvent.DOCUMENT_DESTROYED, line.message_id.in_(messages))
+    return await _lines(tx, or_(erased, before))
+
+
+async def _lines(tx: ReadTx, wanted: ColumnElement[bool]) -> list[Any]:
     query = (
         select(t.sealed_line.c.leaf_index, *_as_hashed(tx.dialect.name == "postgresql"))
         .select_from(t.audit.outerjoin(t.sealed_line, t.sealed_line.c.line_id == t.audit.c.id))
-        .where(t.audit.c.message_id == message_id)
+        .where(wanted)
         .order_by(t.audit.c.id)
     )
     return list((await tx.execute(query)).all())
