@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from messaging.console import (
     actions,
     audit,
+    audit_seals,
     conversations,
     document,
     given_up,
@@ -55,6 +56,7 @@ _PAGES = (
     roads,
     given_up,
     audit,
+    audit_seals,
 )
 
 for _pages in _PAGES:

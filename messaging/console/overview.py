@@ -42,7 +42,7 @@ _LINKS: Mapping[Kind, str] = {
     Kind.UNPOLLED: f"{ROOT}/parties?only=silent",
     Kind.PARKED: f"{ROOT}/routes?state=parked",
     Kind.EXPIRING: f"{ROOT}/parties?only=ending",
-    Kind.UNSEALED: f"{ROOT}",
+    Kind.UNSEALED: f"{ROOT}/audit/seals",
     Kind.REFUSED: f"{ROOT}",
 }
 _DRAWN = ("received", "delivered", "acknowledged", "rejected")

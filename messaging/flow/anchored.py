@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from messaging.flow.anchors import FileAnchor, seal_of
+from messaging.flow.anchors import AnchorFailed, FileAnchor, seal_of
 from messaging.model.seal import Finding, Seal, Verdict
 from messaging.model.sight import EVERYTHING
 from messaging.signing import is_signed
@@ -38,6 +38,19 @@ async def compare(database: Database, anchor: FileAnchor, *, after: int) -> list
         text = f"what {anchor.name} holds as seal {seal.number} was never signed"
         findings.append(Finding(Verdict.ANCHOR_DAMAGED, text, seal=seal.number, anchor=anchor.name))
     return findings + await _about_lost(database, anchor.name, [seal for seal in lost if seal not in forged])
+
+
+async def compare_newest(database: Database, anchor: FileAnchor, *, patience: float) -> list[Finding]:
+    """Look only the newest seal of an anchor up, which tells whether the database still has its end."""
+    try:
+        async with asyncio.timeout(patience):
+            held = await anchor.last()
+    except (AnchorFailed, TimeoutError) as error:
+        text = f"{anchor.name} cannot be read: {str(error) or 'it does not answer'}"
+        return [Finding(Verdict.ANCHOR_DAMAGED, text, anchor=anchor.name)]
+    if held is None:
+        return await _about_none(database, anchor.name)
+    return await _about_lost(database, anchor.name, await _lacking(database, [held]))
 
 
 def _read(lines: Iterable[bytes], name: str, findings: list[Finding]) -> Iterator[Seal]:

@@ -17,7 +17,7 @@ from messaging.model.seal import Finding, Seal, Verdict
 from messaging.model.sight import EVERYTHING
 from messaging.store import seals
 from messaging.store.seals import Kept
-from messaging.store.session import Database
+from messaging.store.session import Database, ReadTx
 
 _SEALS_AT_A_TIME = 500
 _SOME = 50
@@ -60,8 +60,10 @@ async def verify(exchange: Exchange, actor: Client, *, since: str | None = None,
                     walk.leaf(one)
         walk.finish(newest.seal, exchange.audit_key.public if exchange.audit_key else None)
     report = Report(walk.lines, walk.seals, newest.seal if newest else None, walk.findings, walk.more)
-    report.findings += await _without_seal(database, start, newest)
-    report.findings += await _gaps(database)
+    async with database.read(EVERYTHING) as tx:
+        report.findings += await inserted(tx, start, newest)
+        report.findings += await unsealed(tx, newest)
+        report.findings += await gaps(tx)
     own = [anchor for anchor in exchange.anchors if isinstance(anchor, FileAnchor)]
     for anchor in (*own, *map(FileAnchor, copies)):
         report.findings += await anchored.compare(database, anchor, after=start.seal.number if start else -1)
@@ -93,24 +95,26 @@ async def _by_digest(database: Database, digest: str) -> Kept | None:
         number = some[-1].seal.number + 1
 
 
-async def _without_seal(database: Database, start: Kept | None, newest: Kept | None) -> list[Finding]:
-    """Look for lines that have no seal: new ones, and ones that were put among the sealed."""
-    settled = newest.settled if newest else 0
-    async with database.read(EVERYTHING) as tx:
-        after = start.settled if start else 0
-        inserted = await seals.never_sealed(tx, after=after, until=settled, limit=_SOME)
-        count, oldest = await seals.waiting(tx, after=settled)
+async def inserted(tx: ReadTx, start: Kept | None, end: Kept | None) -> list[Finding]:
+    """Look for lines that were put among those which the seals from one to another cover."""
+    after, until = start.settled if start else 0, end.settled if end else 0
+    found = await seals.never_sealed(tx, after=after, until=until, limit=_SOME)
     text = "line {} stands among sealed lines and was never sealed"
-    findings = [Finding(Verdict.INSERTED, text.format(line), line=line) for line in inserted]
-    if oldest is not None:
-        since = oldest.isoformat(timespec="seconds")
-        findings.append(Finding(Verdict.UNSEALED, f"lines without a seal yet: {count}, the oldest of {since}"))
-    return findings
+    return [Finding(Verdict.INSERTED, text.format(line), line=line) for line in found]
 
 
-async def _gaps(database: Database) -> list[Finding]:
-    """Tell where the log goes on behind a loss that an operator has acknowledged."""
-    async with database.read(EVERYTHING) as tx:
-        later = await seals.replacing(tx)
+async def unsealed(tx: ReadTx, newest: Kept | None) -> list[Finding]:
+    """Tell how many lines are so new that they have no seal."""
+    count, oldest = await seals.waiting(tx, after=newest.settled if newest else 0)
+    if oldest is None:
+        return []
+    since = oldest.isoformat(timespec="seconds")
+    return [Finding(Verdict.UNSEALED, f"lines without a seal yet: {count}, the oldest of {since}")]
+
+
+async def gaps(tx: ReadTx, start: Kept | None = None, end: Kept | None = None) -> list[Finding]:
+    """Tell where the log goes on behind an acknowledged loss: everywhere, or from one seal to another."""
+    after, until = start.seal.number if start else -1, end.seal.number if end else None
     text = "before seal {} the end of the log was lost, and an operator acknowledged it: see audit.gap_acknowledged"
+    later = await seals.replacing(tx, after=after, until=until)
     return [Finding(Verdict.GAP, text.format(seal.number), seal=seal.number) for seal in later]

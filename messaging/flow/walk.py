@@ -30,7 +30,7 @@ class Walk:
         self.index = start.seal.size if start else 0
         self._end = end
         """Behind the last leaf that there is."""
-        self._tree: Tree | None = start.tree() if start else Tree()
+        self._tree = _tree_of(start) if start else Tree()
         self._all_there = True
         self._last_id = 0
         self._out_of_order: int | None = None
@@ -147,13 +147,18 @@ class Walk:
 
     def _go_on_from(self, kept: Kept) -> None:
         """Take what the seal signs as given."""
-        try:
-            self._tree = kept.tree()
-        except ValueError:
-            self._tree = None
+        self._tree = _tree_of(kept)
         self.before, self._all_there, self._last_id, self._out_of_order = kept, True, 0, None
         self.index = max(self.index, kept.seal.size)
         self.seals += 1
+
+
+def _tree_of(kept: Kept) -> Tree | None:
+    """Give the tree that a seal signs, to go on from; None when what is kept beside the seal does not give it."""
+    try:
+        return kept.tree()
+    except ValueError:
+        return None
 
 
 def _is_signed(seal: Seal) -> bool:

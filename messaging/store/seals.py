@@ -54,6 +54,12 @@ async def last(tx: ReadTx) -> Kept | None:
     return _kept(row) if row else None
 
 
+async def newest(tx: ReadTx, *, limit: int) -> list[Kept]:
+    """Read the newest seals, the newest first."""
+    query = select(t.seal).order_by(t.seal.c.number.desc()).limit(limit)
+    return [_kept(row) for row in (await tx.execute(query)).mappings()]
+
+
 async def get(tx: ReadTx, number: int) -> Kept | None:
     """Read one seal."""
     row = (await tx.execute(select(t.seal).where(t.seal.c.number == number))).mappings().first()
@@ -73,9 +79,31 @@ async def covering(tx: ReadTx, index: int) -> Kept | None:
     return _kept(row) if row else None
 
 
-async def replacing(tx: ReadTx) -> list[Seal]:
-    """Read the seals that an operator let follow on a gap."""
-    query = select(t.seal).where(t.seal.c.replaces.is_not(None)).order_by(t.seal.c.number)
+async def within(tx: ReadTx, *, size: int, before: int) -> Kept | None:
+    """Read the newest seal with a lower number than `before` that covers no more than `size` leaves."""
+    query = (
+        select(t.seal).where(t.seal.c.size <= size, t.seal.c.number < before).order_by(t.seal.c.size.desc()).limit(1)
+    )
+    row = (await tx.execute(query)).mappings().first()
+    return _kept(row) if row else None
+
+
+async def written_at(tx: ReadTx, indexes: Sequence[int]) -> dict[int, datetime]:
+    """Tell when the lines of some leaves were written, by the leaves' indexes."""
+    leaf = t.sealed_line.c
+    query = (
+        select(leaf.leaf_index, t.audit.c.at)
+        .join(t.audit, t.audit.c.id == leaf.line_id)
+        .where(leaf.leaf_index.in_(indexes))
+    )
+    return {row.leaf_index: row.at for row in await tx.execute(query)}
+
+
+async def replacing(tx: ReadTx, *, after: int = -1, until: int | None = None) -> list[Seal]:
+    """Read the seals that an operator let follow on a gap: all, or those behind one and up to another."""
+    query = select(t.seal).where(t.seal.c.replaces.is_not(None), t.seal.c.number > after).order_by(t.seal.c.number)
+    if until is not None:
+        query = query.where(t.seal.c.number <= until)
     return [_kept(row).seal for row in (await tx.execute(query)).mappings()]
 
 

@@ -16,7 +16,7 @@ ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 NURSING = 8110001
 XML = {"Content-Type": "application/xml"}
 PAGES = ["/console", "/console/messages", "/console/parties", "/console/routes", "/console/routes-resend"]
-PAGES += ["/console/audit", "/console/audit/readings"]
+PAGES += ["/console/audit", "/console/audit/readings", "/console/audit/seals"]
 UNKNOWN = "/console/messages/00000000-0000-4000-8000-000000000000"
 
 
