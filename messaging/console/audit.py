@@ -102,7 +102,7 @@ async def _page(
     return render(
         request,
         f"{name}.html",
-        name,
+        "audit",
         tab=name,
         lines=found,
         asked=asked,

@@ -89,7 +89,7 @@ async def _page(
     return render(
         request,
         "seals.html",
-        "seals",
+        "audit",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
         tab="seals",
         heads=standing or await heads.heads(exchange, client),
