@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from messaging.documents.bounds import WORDS
 from messaging.documents.rules import RULES
 from messaging.documents.rules.declaration import Rule
+from messaging.keeping_settings import KeepingSettings
 from messaging.limit_settings import LimitSettings
 from messaging.model.faults import TEXTS, FaultCode
 from messaging.model.lifecycle import FINAL, MOVES, OWNER, Event, State, transport_state
@@ -352,9 +353,14 @@ def settings() -> str:
     """Write the table of settings."""
     rows = (
         (f"`{PREFIX}{name.upper()}`", _default(field), field.description or "")
-        for name, field in sorted(Settings.model_fields.items(), key=lambda one: one[0] in ServingSettings.model_fields)
+        for name, field in sorted(Settings.model_fields.items(), key=lambda one: _part(one[0]))
     )
     return _table(("Variable", "Default", "What it is for"), rows)
+
+
+def _part(name: str) -> int:
+    """Tell which part of the settings comes first: those of the exchange, those of callers, those of keeping."""
+    return 1 if name in ServingSettings.model_fields else 2 if name in KeepingSettings.model_fields else 0
 
 
 def _default(field: FieldInfo) -> str:

@@ -17,10 +17,10 @@ from messaging import __version__
 from messaging.caller_settings import IssuerSetting, Proxy, Url, edge
 from messaging.errors import ConfigurationError
 from messaging.flow.exchange import Terms
+from messaging.keeping_settings import KeepingSettings
 from messaging.limit_settings import LimitSettings
 from messaging.model.edge import Edge
 from messaging.model.limits import Limits
-from messaging.model.retention import Retention
 from messaging.model.retry import RetryPolicy
 from messaging.model.routes import MAILBOX, Routes
 from messaging.model.rules import RuleLine, RuleName, RulePolicy, Severity
@@ -118,10 +118,7 @@ class TokenKeySetting(BaseModel):
 KeySetting = Annotated[FileKeySetting | EnvironmentKeySetting | TokenKeySetting, Field(discriminator="kind")]
 
 
-EndState = Literal["acknowledged", "rejected", "delivered", "closed", "superseded"]
-
-
-class Settings(ServingSettings):
+class Settings(KeepingSettings, ServingSettings):
     """The operator's settings; a name we do not know, or a value we cannot use, stops the start."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -171,20 +168,6 @@ class Settings(ServingSettings):
     )
     disk_reserve_bytes: int = Field(
         1 << 30, ge=0, description="With less free space beside an SQLite file, nothing more is taken in (503)"
-    )
-    refusals_kept_days: float = Field(30, gt=0, description="How long a refused document stays in the transport log")
-    documents_kept_days: float = Field(
-        30, gt=0, description="A document is kept this long after the last of its deliveries has ended"
-    )
-    documents_kept_days_by_type: dict[str, Annotated[float, Field(gt=0)]] = Field(
-        default_factory=dict, description="The same for one message type, by its code of list 8279"
-    )
-    documents_kept_days_by_state: dict[EndState, Annotated[float, Field(gt=0)]] = Field(
-        default_factory=dict,
-        description="The same for one state that a delivery ended in, such as `rejected`; the longest counts",
-    )
-    retention_daily: bool = Field(
-        False, description="Whether documents are destroyed by themselves, once a day, when their time is over"
     )
     receipt_within_hours: float = Field(
         96, gt=0, description="An AppRec later than this after GenDate is overdue: an alarm, never a refusal"
@@ -287,11 +270,7 @@ class Settings(ServingSettings):
             largest_document=self.largest_document_bytes,
             disk_reserve=self.disk_reserve_bytes,
             refusals_kept=timedelta(days=self.refusals_kept_days),
-            retention=Retention(
-                timedelta(days=self.documents_kept_days),
-                {kind: timedelta(days=days) for kind, days in self.documents_kept_days_by_type.items()},
-                {state: timedelta(days=days) for state, days in self.documents_kept_days_by_state.items()},
-            ),
+            retention=self.retention(),
             retention_daily=self.retention_daily,
             trial_sender=self.trial_sender_her_id,
             receipt_within=timedelta(hours=self.receipt_within_hours),

@@ -13,33 +13,37 @@ from messaging.flow.exchange import Exchange
 from messaging.flow.retain import Over
 from messaging.model.retention import HoldScope
 
-retention = typer.Typer(help="Documents whose time is over, and legal holds.", no_args_is_help=True)
+retention = typer.Typer(help="What is kept whose time is over, and legal holds.", no_args_is_help=True)
 
 
 @retention.command("plan")
 def show_plan() -> None:
-    """Show what `retention run` would destroy now, and change nothing."""
+    """Show what `retention run` would do now, and change nothing."""
 
     async def act(exchange: Exchange) -> Over:
         return await retain.plan(exchange, at_the_keyboard())
 
-    _tell(with_exchange(act), "would be destroyed")
+    _tell(with_exchange(act), "would be destroyed", "would be reduced")
 
 
 @retention.command("run")
 def run_now() -> None:
-    """Destroy the documents whose time is over; messages, receipts and the audit log stay."""
+    """Destroy the documents whose time is over, and reduce messages whose own is; the audit log stays."""
 
     async def act(exchange: Exchange) -> Over:
         return await retain.run(exchange, at_the_keyboard())
 
-    _tell(with_exchange(act), "destroyed")
+    _tell(with_exchange(act), "destroyed", "reduced")
 
 
-def _tell(over: Over, what: str) -> None:
+def _tell(over: Over, destroyed: str, reduced: str) -> None:
     for kind, count in sorted(over.by_type.items()):
         typer.echo(f"{kind}: {count}")
-    typer.echo(f"{over.documents} documents {what}, {over.bytes} bytes; {over.held} are held.")
+    typer.echo(f"{over.documents} documents {destroyed}, {over.bytes} bytes; {over.held} are held.")
+    typer.echo(
+        f"{over.messages} messages {reduced} to what answers a repetition, {over.metadata_bytes} bytes; "
+        f"{over.messages_held} are held."
+    )
 
 
 @retention.command("hold")

@@ -21,7 +21,7 @@ from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, deliveries, retention
 from messaging.store import patients as about
-from messaging.store.patients import Answered
+from messaging.store.answers import Answered
 
 _AT_A_TIME = 50
 

@@ -92,7 +92,9 @@ async def succession_of(exchange: Exchange, actor: Client, message_id: UUID) -> 
     async with exchange.database.read(Sight.of(actor)) as tx:
         authorise(actor, Action.READ, Resource(await messages.parties_of(tx, message_id)))
         row = await messages.get(tx, message_id)
-        (told,) = await with_succession(tx, [row] if row else [], actor)
+        if row is None:
+            raise NotFound("There is no such message, or it is not yours to see.")
+        (told,) = await with_succession(tx, [row], actor)
     return Succession(told["superseded_by"], tuple(told["supersedes"]))
 
 

@@ -173,7 +173,7 @@ async def answer(exchange: Exchange, actor: Client, refusal_id: UUID, *, again: 
     if row is None or row["sender_her_id"] not in actor.her_ids:
         return ()
     async with exchange.database.read(EVERYTHING) as tx:
-        if row["msg_id"] and await messages.sent_with(tx, row["sender_her_id"], row["msg_id"]):
+        if row["msg_id"] and await messages.was_sent(tx, row["sender_her_id"], row["msg_id"]):
             return ()
     first = await _first(exchange, row)
     if first is not None and not (again and first["digest"] == row["digest"]):

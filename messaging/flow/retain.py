@@ -1,14 +1,15 @@
 """Retain: documents whose time is over are destroyed with their keys, unless a legal hold covers them.
 
-Never before every delivery has ended. Only the document goes: the message's row stays, so that a repetition still gets
-its answer, and so does its timeline, since the audit log is append-only.
+Never before every delivery has ended. Only the document goes; when the metadata's own, longer time is over too, the
+message is reduced to the row that answers a repetition, which stays for ever. So does the timeline, since the audit log
+is append-only.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,7 +21,8 @@ from messaging.model.audit import AuditEvent
 from messaging.model.party import Client
 from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING
-from messaging.store import audit, retention
+from messaging.store import audit, reduction, retention
+from messaging.store.reduction import Outlived
 from messaging.store.retention import Ended
 
 _AT_A_TIME = 200
@@ -29,23 +31,37 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """Documents whose time is over: how many, how many bytes they take, by type; and how many of them are held."""
+    """What is kept whose time is over: how much there is of it, and how much more of it is held.
+
+    Documents, the bytes that they take, and how many of each type; messages to be reduced, and the bytes of their
+    metadata as they are written out.
+    """
 
     documents: int = 0
     bytes: int = 0
     held: int = 0
     by_type: Mapping[str, int] = field(default_factory=dict)
+    messages: int = 0
+    metadata_bytes: int = 0
+    messages_held: int = 0
 
 
 async def plan(exchange: Exchange, actor: Client) -> Over:
-    """Tell what `run` would destroy now; nothing is changed."""
+    """Tell what `run` would do now; nothing is changed."""
     authorise(actor, Action.ADMINISTER)
     found = [one async for some in _over(exchange) for one in some]
-    return _counted([one for one in found if not one.held], held=sum(one.held for one in found))
+    going = [one for one in found if not one.held]
+    over, gone = _counted(going, held=len(found) - len(going)), {one.message_id for one in going}
+    async for some in _outlived(exchange):
+        free = [one.message_id for one in some if not one.held and one.documents <= gone]
+        async with exchange.database.read(EVERYTHING) as tx:
+            lengths = await reduction.bytes_of(tx, free)
+        over = _and_messages(over, len(free), lengths.total(), held=sum(one.held for one in some))
+    return over
 
 
 async def run(exchange: Exchange, actor: Client) -> Over:
-    """Destroy the documents whose time is over, in batches, each with its audit lines."""
+    """Destroy the documents whose time is over, then reduce messages, in batches, each with its audit lines."""
     authorise(actor, Action.ADMINISTER)
     destroyed: list[Ended] = []
     held = 0
@@ -54,8 +70,12 @@ async def run(exchange: Exchange, actor: Client) -> Over:
         destroyed += gone
         held += len(some) - len(gone)
     done = _counted(destroyed, held=held)
-    if destroyed:
-        detail = {"documents": done.documents, "bytes": done.bytes, "held": done.held, "types": dict(done.by_type)}
+    async for outlived in _outlived(exchange):
+        lengths = await _reduce(exchange, actor, [one for one in outlived if not one.held and not one.documents])
+        done = _and_messages(done, len(lengths), lengths.total(), held=sum(one.held for one in outlived))
+    if done.documents or done.messages:
+        documents = {"documents": done.documents, "bytes": done.bytes, "held": done.held, "types": dict(done.by_type)}
+        detail = {**documents, "messages": done.messages, "metadata_bytes": done.metadata_bytes}
         async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.RETENTION_RUN, actor.id, detail=detail))
     return done
@@ -83,6 +103,43 @@ async def _destroy(exchange: Exchange, actor: Client, over: list[Ended]) -> list
         lines = [audit.Line(now, event, actor.id, one.message_id, detail={"bytes": one.bytes}) for one in gone]
         await audit.write(tx, *lines)
     return gone
+
+
+async def _outlived(exchange: Exchange) -> AsyncIterator[list[Outlived]]:
+    """Go through the messages whose metadata's time is over, also those that are held or have a document."""
+    before, after = exchange.clock() - exchange.terms.retention.metadata, reduction.BEGINNING
+    while True:
+        async with exchange.database.read(EVERYTHING) as tx:
+            found = await reduction.outlived(tx, before=before, after=after, limit=_AT_A_TIME)
+        if not found:
+            return
+        yield found
+        after = found[-1].cursor
+
+
+async def _reduce(exchange: Exchange, actor: Client, over: list[Outlived]) -> Counter[UUID]:
+    """Reduce messages that are still free; returns the bytes of each."""
+    now = exchange.clock()
+    async with exchange.database.write(EVERYTHING) as tx:
+        await retention.keep_holds_still(tx)
+        bare = await reduction.hold(tx, [one.message_id for one in over])
+        free = await retention.free(tx.reader, bare)
+        lengths = await reduction.bytes_of(tx.reader, free)
+        await reduction.reduce(tx, free, at=now)
+        event = AuditEvent.MESSAGE_REDUCED
+        await audit.write(
+            tx, *(audit.Line(now, event, actor.id, one, detail={"bytes": lengths[one]}) for one in sorted(free))
+        )
+    return lengths
+
+
+def _and_messages(over: Over, messages: int, freed: int, *, held: int) -> Over:
+    return replace(
+        over,
+        messages=over.messages + messages,
+        metadata_bytes=over.metadata_bytes + freed,
+        messages_held=over.messages_held + held,
+    )
 
 
 def _counted(found: list[Ended], *, held: int) -> Over:

@@ -67,6 +67,7 @@ class AuditEvent(StrEnum):
     ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a word of the log, and no password
     RETENTION_RUN = "retention.run"
     DOCUMENT_DESTROYED = "retention.document_destroyed"
+    MESSAGE_REDUCED = "retention.message_reduced"
     HOLD_PLACED = "retention.hold_placed"
     HOLD_RELEASED = "retention.hold_released"
     REFUSALS_PURGED = "retention.refusals_purged"

@@ -26,6 +26,8 @@ class Retention:
     kept: timedelta = timedelta(days=30)
     by_type: Mapping[str, timedelta] = field(default_factory=dict)
     by_state: Mapping[str, timedelta] = field(default_factory=dict)
+    metadata: timedelta = timedelta(days=365)
+    """How long what is known of a message is kept; it is never reduced before its documents have gone."""
 
     @property
     def shortest(self) -> timedelta:

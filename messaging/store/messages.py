@@ -19,8 +19,9 @@ from messaging.store.session import ReadTx, WriteTx
 
 
 async def get(tx: ReadTx, message_id: UUID) -> t.Row | None:
-    """Read a message's row."""
-    row = (await tx.execute(select(*t.message_told).where(t.message.c.id == message_id))).mappings().first()
+    """Read a message's row; None when there is none, or no more of it than what answers a repetition."""
+    query = select(*t.message_told).where(t.message.c.id == message_id, t.whole_message)
+    row = (await tx.execute(query)).mappings().first()
     return dict(row) if row else None
 
 
@@ -38,7 +39,7 @@ async def parties_of(tx: ReadTx, message_id: UUID) -> frozenset[int]:
     query = (
         select(t.message.c.sender_her_id, t.delivery.c.receiver_her_id)
         .outerjoin(t.delivery, t.delivery.c.message_id == t.message.c.id)
-        .where(t.message.c.id == message_id)
+        .where(t.message.c.id == message_id, t.whole_message)
     )
     return frozenset(her_id for row in await tx.execute(query) for her_id in row if her_id is not None)
 
@@ -53,20 +54,27 @@ async def named(tx: ReadTx, text: str, *, limit: int = 100) -> list[UUID]:
 
 async def with_deliveries(tx: ReadTx, ids: Collection[UUID]) -> list[t.Row]:
     """Read messages by their ids, each with its deliveries under `deliveries`."""
-    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids)))
+    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids), t.whole_message))
     return await _with_deliveries(tx, [dict(row) for row in found.mappings()])
 
 
 async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
-    """Find the message that a sender gave a MsgId to."""
-    query = select(*t.message_told).where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
-    row = (await tx.execute(query)).mappings().first()
+    """Find the message that a sender gave a MsgId to, as long as it is whole."""
+    given = (t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
+    row = (await tx.execute(select(*t.message_told).where(*given, t.whole_message))).mappings().first()
     return dict(row) if row else None
+
+
+async def was_sent(tx: ReadTx, sender_her_id: int, msg_id: str) -> bool:
+    """Tell whether a sender has ever given a MsgId to a message that was taken in."""
+    given = exists().where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
+    return bool(await tx.scalar(select(given)))
 
 
 async def answers_of(tx: ReadTx, message_id: UUID) -> list[t.Row]:
     """Read the AppRec messages that answer a message."""
-    query = select(*t.message_told).where(t.message.c.answers_id == message_id).order_by(t.message.c.received_at)
+    own = select(*t.message_told).where(t.message.c.answers_id == message_id, t.whole_message)
+    query = own.order_by(t.message.c.received_at)
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 
 
@@ -123,8 +131,8 @@ class Search:
 
 
 def is_party(her_ids: Collection[int]) -> Any:
-    """Say in SQL that a message is from or to one of these parties."""
-    return or_(t.message.c.sender_her_id.in_(her_ids), _is_for(her_ids))
+    """Say in SQL that a message is from or to one of these parties, and whole."""
+    return and_(t.whole_message, or_(t.message.c.sender_her_id.in_(her_ids), _is_for(her_ids)))
 
 
 def _is_for(her_ids: Collection[int]) -> Any:
@@ -162,7 +170,7 @@ def _matching(wanted: Search) -> Select[Any]:
         conditions.append(t.message.c.id.in_(_overdue(wanted.overdue_at)))
     if wanted.before is not None:
         conditions.append(tuple_(t.message.c.received_at, t.message.c.id) < tuple_(*wanted.before))
-    return select(*t.message_told).where(and_(True, *conditions))
+    return select(*t.message_told).where(t.whole_message, *conditions)
 
 
 def _overdue(at: datetime) -> Any:
@@ -202,7 +210,7 @@ async def conversation(tx: ReadTx, any_id: str, *, her_ids: Collection[int] | No
     shared = await _ties(tx, _tied(begun), *seen)
     query = (
         select(*t.message_told)
-        .where(_tied(shared), *seen)
+        .where(_tied(shared), t.whole_message, *seen)
         .order_by(func.coalesce(t.message.c.gen_instant, t.message.c.received_at), t.message.c.received_at)
         .limit(limit)
     )

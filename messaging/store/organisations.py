@@ -52,7 +52,7 @@ async def sent_with(tx: ReadTx, her_ids: Collection[int], *, since: datetime) ->
     c = t.message.c
     query = (
         select(c.type, c.version, c.source_system)
-        .where(c.received_at >= since, c.sender_her_id.in_(her_ids))
+        .where(c.received_at >= since, c.sender_her_id.in_(her_ids), t.whole_message)
         .distinct()
         .order_by(c.type, c.version, c.source_system)
         .limit(_MOST_VERSIONS)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 
 from messaging.store import tables as t
+from messaging.store.answers import Answered, answered
 from messaging.store.session import ReadTx, WriteTx
 
 NONE = b""
@@ -55,23 +55,9 @@ async def forget(tx: WriteTx, message_ids: Collection[UUID]) -> None:
     await tx.connection.execute(update(t.message).where(t.message.c.id.in_(message_ids)).values(patient_hash=NONE))
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A message about a patient, the AppRecs that answer it, and the bytes of those documents that are still kept."""
-
-    message_id: UUID
-    answers: tuple[UUID, ...]
-    kept: Mapping[UUID, int]
-
-    @property
-    def ids(self) -> tuple[UUID, ...]:
-        """The message, and what answers it."""
-        return (self.message_id, *self.answers)
-
-
 async def with_answers(tx: ReadTx, patient_hash: bytes, *, after: UUID, limit: int) -> list[Answered]:
     """Read the messages about a patient, by id, with the AppRecs that answer them."""
-    return await _answered(tx, list(await tx.scalars(_own(patient_hash, after, limit))))
+    return await answered(tx, list(await tx.scalars(_own(patient_hash, after, limit))))
 
 
 async def hold(tx: WriteTx, patient_hash: bytes, *, after: UUID, limit: int) -> list[Answered]:
@@ -80,7 +66,7 @@ async def hold(tx: WriteTx, patient_hash: bytes, *, after: UUID, limit: int) -> 
     deliveries = select(t.delivery.c.id).where(t.delivery.c.message_id.in_(own))
     order = (t.delivery.c.message_id, t.delivery.c.receiver_her_id)
     await tx.connection.execute(deliveries.order_by(*order).with_for_update())
-    return await _answered(tx.reader, own)
+    return await answered(tx.reader, own)
 
 
 def _own(patient_hash: bytes, after: UUID, limit: int) -> Select[Any]:
@@ -88,16 +74,3 @@ def _own(patient_hash: bytes, after: UUID, limit: int) -> Select[Any]:
         raise ValueError("that is the hash of every message without a patient")
     mine = and_(t.message.c.patient_hash == patient_hash, t.message.c.id > after)
     return select(t.message.c.id).where(mine).order_by(t.message.c.id).limit(limit)
-
-
-async def _answered(tx: ReadTx, own: Sequence[UUID]) -> list[Answered]:
-    answers: dict[UUID, list[UUID]] = {message_id: [] for message_id in own}
-    query = select(t.message.c.answers_id, t.message.c.id).where(t.message.c.answers_id.in_(own))
-    for answers_id, message_id in await tx.execute(query.order_by(t.message.c.id)):
-        answers[answers_id].append(message_id)
-    every = [*own, *(one for some in answers.values() for one in some)]
-    lengths = select(t.payload.c.message_id, func.length(t.payload.c.content).label("bytes"))
-    kept = {row.message_id: row.bytes for row in await tx.execute(lengths.where(t.payload.c.message_id.in_(every)))}
-    return [
-        Answered(one, tuple(answers[one]), {of: kept[of] for of in (one, *answers[one]) if of in kept}) for one in own
-    ]

@@ -73,7 +73,7 @@ async def ended(tx: ReadTx, *, before: datetime, after: UUID, limit: int) -> lis
             t.message.c.type,
             func.coalesce(last, t.message.c.received_at, type_=t.Instant()).label("ended"),
             func.length(t.payload.c.content).label("bytes"),
-            _held(await holds(tx)).label("held"),
+            in_hold(await holds(tx)).label("held"),
         )
         .join(t.payload, t.payload.c.message_id == t.message.c.id)
         .where(t.message.c.id > after, t.message.c.received_at < before, ~is_open)
@@ -90,7 +90,7 @@ async def ended(tx: ReadTx, *, before: datetime, after: UUID, limit: int) -> lis
     ]
 
 
-def _held(placed: Collection[t.Row]) -> Any:
+def in_hold(placed: Collection[t.Row]) -> Any:
     """Say in SQL that a legal hold covers a message."""
     named = {scope: [row["subject"] for row in placed if row["scope"] == scope] for scope in HoldScope}
     conversations = named[HoldScope.CONVERSATION]
@@ -105,7 +105,7 @@ def _held(placed: Collection[t.Row]) -> Any:
 async def free(tx: ReadTx, message_ids: Collection[UUID]) -> set[UUID]:
     """Tell which of some messages no legal hold covers, and nobody waits for (again)."""
     is_open = exists().where(t.delivery.c.message_id == t.message.c.id, t.open_delivery)
-    query = select(t.message.c.id).where(t.message.c.id.in_(message_ids), ~_held(await holds(tx)), ~is_open)
+    query = select(t.message.c.id).where(t.message.c.id.in_(message_ids), ~in_hold(await holds(tx)), ~is_open)
     return set(await tx.scalars(query))
 
 
@@ -114,7 +114,7 @@ async def holds_on(tx: ReadTx, message_ids: Collection[UUID]) -> dict[UUID, list
     found: dict[UUID, list[UUID]] = {}
     for hold in await holds(tx):
         for message_id in await tx.scalars(
-            select(t.message.c.id).where(t.message.c.id.in_(message_ids), _held([hold]))
+            select(t.message.c.id).where(t.message.c.id.in_(message_ids), in_hold([hold]))
         ):
             found.setdefault(message_id, []).append(hold["id"])
     return found

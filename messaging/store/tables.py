@@ -172,9 +172,17 @@ message = Table(
     Column("answers_id", Uuid),
     # Keyed hash of the patient's number; empty where there is none, NULL where nobody has looked yet.
     Column("patient_hash", LargeBinary),
+    # Since when only what answers a repetition is left of it; the other columns are empty, and there is no delivery.
+    Column("reduced_at", Instant),
     UniqueConstraint("sender_her_id", "msg_id"),
     UniqueConstraint("answers_id", "sender_her_id"),
-    Index("ix_message_received_at_id", "received_at", "id"),
+    Index(
+        "ix_message_received_at_id",
+        "received_at",
+        "id",
+        postgresql_where=text("reduced_at IS NULL"),
+        sqlite_where=text("reduced_at IS NULL"),
+    ),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
     Index("ix_message_parent_id", "parent_id"),
@@ -182,8 +190,11 @@ message = Table(
     Index("ix_message_patient_hash", "patient_hash"),
 )
 
-message_told = [column for column in message.c if column.name != "patient_hash"]
+message_told = [column for column in message.c if column.name not in ("patient_hash", "reduced_at")]
 """What is read of a message; the hash is compared and never read."""
+
+whole_message = message.c.reduced_at.is_(None)
+"""There is more of a message than what answers a repetition."""
 
 payload = Table(
     "payload",
@@ -287,6 +298,7 @@ notification = Table(
     Column("created_at", Instant, nullable=False),
     Column("deleted_at", Instant),
     Index("ix_notification_her_id_position", "her_id", "position"),
+    Index("ix_notification_message_id", "message_id"),
     Index(
         "ix_notification_unread",
         "her_id",

@@ -101,8 +101,8 @@ def _counted(lines: Iterable[Any]) -> tuple[dict[Pair, Counter[str]], Counter[tu
             continue
         if what == "refused":
             sender, receiver, kind = line["her_id"] or 0, 0, str(detail.get("type") or "")[:60]
-        elif line["sender_her_id"] is None:
-            continue  # of a message whose row is no longer kept
+        elif line["sender_her_id"] is None or line["receiver_her_id"] is None:
+            continue  # of a message whose row, or of whose delivery nothing is kept any more
         else:
             sender, receiver, kind = line["sender_her_id"], line["receiver_her_id"], line["type"]
         hour = line["at"].replace(minute=0, second=0, microsecond=0)
