@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, null, select, text
+from sqlalchemy.engine import make_url
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable
 from messaging.model.sight import EVERYTHING
 from messaging.store import migrate
 from messaging.store.session import Database
-from messaging.store.tables import message
-from world import Databases
+from messaging.store.tables import delivery, message
+from world import APPLICATION, Databases, as_application
 
 
 async def test_the_migrations_make_exactly_the_tables_that_the_code_knows(database_url: str) -> None:
@@ -73,6 +77,63 @@ async def test_what_the_first_version_kept_is_linked_by_its_conversation(first_v
     async with first_version.read(EVERYTHING) as tx:
         rows = (await tx.execute(select(message.c.msg_id, message.c.link, message.c.warnings))).all()
     assert sorted(rows) == [("m1", "c1", []), ("m2", None, [])]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def owned(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database; on PostgreSQL in a role that owns it and is no superuser, as deploy/roles.sql has it."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'owned.db'}"
+    else:
+        made = await databases.empty_postgresql()
+        connection = await asyncpg.connect(made)
+        await connection.execute(f'ALTER DATABASE "{make_url(made).database}" OWNER TO {APPLICATION}')
+        await connection.close()
+        url = as_application(made)
+    database = Database(url)
+    yield database
+    await database.close()
+    await databases.drop(url)
+
+
+async def test_an_owner_that_is_no_superuser_makes_every_table(owned: Database) -> None:
+    await migrate.upgrade(owned)
+    assert await migrate.differences(owned) == []
+
+
+SAID = "Kanarifugl er ikke pasient her"
+
+
+async def test_what_receivers_wrote_is_removed_from_beside_the_deliveries_and_the_codes_stay(
+    owned: Database,
+) -> None:
+    async with owned.write(EVERYTHING) as tx:
+        await tx.connection.run_sync(_upgrade_to, "0011")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    said = {"code": "T01", "text": SAID, "details": f"{SAID}, 05073500186", "oid": "2.16.578.1.12.4.1.1.8221"}
+    bare = {**said, "text": "", "details": ""}
+    before: list[list[dict[str, str]] | None] = [[said, {**said, "code": "E21"}], [said], [], None, [bare]]
+    message_id = uuid4()
+    row = {"id": message_id, "sender_her_id": 1, "msg_id": "m", "digest": b"x" * 32, "type": "T", "namespace": "n"}
+    row |= {"version": "1", "processing_status": "P", "gen_date": "2026-01-01T00:00:00", "size": 1, "door": "d"}
+    delivered = {"message_id": message_id, "role": "PRIM", "route": "mailbox", "state": "rejected", "owner": ""}
+    delivered |= {"version": 1, "expects_receipt": True, "created_at": at, "changed_at": at}
+    async with owned.write(EVERYTHING) as tx:
+        await tx.connection.execute(message.insert().values(**row, client_id="c", received_at=at))
+        for number, errors in enumerate(before, 1):
+            given = null() if errors is None else errors
+            one = {**delivered, "id": uuid4(), "receiver_her_id": number, "receipt_errors": given}
+            await tx.connection.execute(delivery.insert().values(**one))
+    await migrate.upgrade(owned)
+    assert await migrate.differences(owned) == []
+    async with owned.read(EVERYTHING) as reading:
+        query = select(delivery.c.receipt_errors).order_by(delivery.c.receiver_her_id)
+        assert list(await reading.scalars(query)) == [[bare, {**bare, "code": "E21"}], [bare], [], None, [bare]]
+    if owned.file is not None:
+        await owned.close()
+        kept = b"".join(one.read_bytes() for one in owned.file.parent.glob("owned.db*"))
+        assert b"T01" in kept
+        assert SAID.encode() not in kept, "what is written over does not lie in the file any more"
 
 
 async def test_sqlite_keeps_wal_with_full_synchronisation_on_every_connection(tmp_path: Path) -> None:

@@ -41,11 +41,19 @@ FUNCTIONS = (
     """CREATE FUNCTION seeing_client() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT nullif(current_setting('samhandling.client', true), '') $$""",
     # A party sees how its message stands with the other receivers too. The policies of delivery and message would ask
-    # each other without end; this function looks with open eyes, for the HER-ids that it is given.
-    """CREATE FUNCTION is_between(uuid, integer[]) RETURNS boolean LANGUAGE sql STABLE
-    SET samhandling.her_ids = '*' AS $$
-    SELECT EXISTS (SELECT FROM delivery WHERE message_id = $1 AND receiver_her_id = ANY ($2))
-    OR EXISTS (SELECT FROM message WHERE id = $1 AND sender_her_id = ANY ($2)) $$""",
+    # each other without end; this function looks with open eyes, for the HER-ids that it is given. It opens and shuts
+    # them itself: only a superuser may write such a parameter into a function's definition.
+    """CREATE FUNCTION is_between(uuid, integer[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+    DECLARE
+        looking text := coalesce(current_setting('samhandling.her_ids', true), '');
+        is_ours boolean;
+    BEGIN
+        PERFORM set_config('samhandling.her_ids', '*', true);
+        is_ours := EXISTS (SELECT FROM delivery WHERE message_id = $1 AND receiver_her_id = ANY ($2))
+            OR EXISTS (SELECT FROM message WHERE id = $1 AND sender_her_id = ANY ($2));
+        PERFORM set_config('samhandling.her_ids', looking, true);
+        RETURN is_ours;
+    END $$""",
 )
 
 POLICIES = {
