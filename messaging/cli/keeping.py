@@ -37,6 +37,7 @@ def show_keys(form: AsFormat = Format.TEXT) -> None:
             "masters": exchange.vault.master_ids,
             "keys": await renew.keys(exchange, actor),
             "unencrypted": await renew.unencrypted(exchange, actor),
+            "unencrypted_opens": exchange.vault.opens_unencrypted,
         }
 
     found = with_exchange(act)
@@ -53,8 +54,10 @@ def show_keys(form: AsFormat = Format.TEXT) -> None:
         ["Key", "For", "Master key", "Made", "Documents", "Current"],
         [[key[column] for column in columns] for key in found["keys"]],
     )
-    if found["unencrypted"]:
+    if found["unencrypted"] and found["unencrypted_opens"]:
         typer.echo(f"{found['unencrypted']} documents lie unencrypted; `samhandling keys rewrap` encrypts them.")
+    elif found["unencrypted"]:
+        _tell_what_is_refused(found["unencrypted"])
 
 
 @keys.command("rotate")
@@ -69,11 +72,22 @@ def rotate_keys() -> None:
 
 
 @keys.command("rewrap")
-def rewrap_keys() -> None:
-    """Go on where `keys rotate` was interrupted; encrypts, too, what was kept before there was encryption."""
+def rewrap_keys(
+    *,
+    from_before: Annotated[
+        bool,
+        typer.Option(
+            "--from-before", help="You vouch that whatever lies unencrypted is from before there was encryption."
+        ),
+    ] = False,
+) -> None:
+    """Go on where `keys rotate` was interrupted; encrypts, too, what was kept before there was encryption.
+
+    From then on a document that lies unencrypted is never opened: somebody else has put it there.
+    """
 
     async def act(exchange: Exchange) -> Renewed:
-        return await renew.rewrap(exchange, at_the_keyboard())
+        return await renew.rewrap(exchange, at_the_keyboard(), from_before=from_before)
 
     _tell(with_exchange(act))
 
@@ -101,3 +115,12 @@ def _tell(done: Renewed) -> None:
         typer.echo(f"destroyed, since nothing needs it: {key_id}")
     if done.waits:
         typer.echo("Older keys are destroyed when every process knows the new one: run `keys rewrap` in a minute.")
+    if done.refused:
+        _tell_what_is_refused(done.refused)
+
+
+def _tell_what_is_refused(count: int) -> None:
+    typer.echo(
+        f"{count} documents lie unencrypted and are refused: somebody put them there, or changed them. `keys check` "
+        "names them. Restore their rows; only if they are from before there was encryption, `keys rewrap --from-before`"
+    )

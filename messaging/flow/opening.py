@@ -67,7 +67,9 @@ async def _alarm(exchange: Exchange, payload: Payload) -> None:
     about, event = payload.about, AuditEvent.PAYLOAD_DAMAGED
     is_message = about.kind == payloads.MESSAGE
     message_id = about.id if is_message else None
-    detail = {"kind": about.kind, **({} if is_message else {"refusal": str(about.id)})}
+    detail: dict[str, Any] = {"kind": about.kind, **({} if is_message else {"refusal": str(about.id)})}
+    if payload.lies_unencrypted:
+        detail["unencrypted"] = True
     async with exchange.database.write(EVERYTHING) as tx:
         if await payloads.remember_damage(tx, about, at=exchange.clock()):
             line = audit.Line(exchange.clock(), event, ACTOR, message_id, her_id=about.sender or None, detail=detail)

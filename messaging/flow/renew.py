@@ -14,7 +14,7 @@ from uuid import UUID
 
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import refresh
-from messaging.keys import PAYLOAD, DamagedPayload, Payload
+from messaging.keys import LEGACY, PAYLOAD, DamagedPayload, Payload
 from messaging.model.access import Action, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client
@@ -37,6 +37,8 @@ class Renewed:
     damaged: tuple[UUID, ...]
     waits: bool
     """Old keys are not destroyed yet, because some process may not know the new one: run it again in a minute."""
+    refused: int = 0
+    """Documents that lie unencrypted though none are left from before there was encryption: they are never opened."""
 
 
 async def keys(exchange: Exchange, actor: Client) -> list[dict[str, Any]]:
@@ -79,20 +81,41 @@ async def rotate(exchange: Exchange, actor: Client) -> str:
     return made.id
 
 
-async def rewrap(exchange: Exchange, actor: Client) -> Renewed:
-    """Wrap every document's key with the current encryption key, encrypt what lies unencrypted, destroy unused keys."""
+async def rewrap(exchange: Exchange, actor: Client, *, from_before: bool = False) -> Renewed:
+    """Wrap every document's key with the current encryption key, and destroy unused keys.
+
+    What lies unencrypted from before there was encryption is encrypted, and from then on nothing unencrypted is opened.
+    `from_before`: somebody vouches that all that lies so is from then.
+    """
     authorise(actor, Action.ADMINISTER)
     await refresh(exchange)
+    if from_before:
+        await _vouch(exchange, actor)
     rewrapped, damaged = await _rewrap(exchange)
-    encrypted, broken = await _encrypt(exchange)
+    encrypted, broken = (await _encrypt(exchange)) if exchange.vault.opens_unencrypted else (0, [])
     now, current = exchange.clock(), exchange.vault.current
     async with exchange.database.write(EVERYTHING) as tx:
         since = {key.id: key.created_at for key in await encryption_keys.every(tx.reader)}
         waits = len(since) > 1 and now - since[current] < KNOWN_EVERYWHERE_AFTER
         destroyed = [] if waits else await payload_keys.remove_unused(tx, current, PAYLOAD)
-        detail = {"rewrapped": rewrapped, "encrypted": encrypted, "damaged": len(damaged + broken), "gone": destroyed}
-        await audit.write(tx, audit.Line(now, AuditEvent.KEYS_REWRAPPED, actor.id, detail=detail))
-    return Renewed(rewrapped, encrypted, tuple(destroyed), tuple(damaged + broken), waits)
+        await encryption_keys.remove(tx, LEGACY)
+        refused = await payload_keys.unencrypted(tx.reader)
+        counted = {"rewrapped": rewrapped, "encrypted": encrypted, "damaged": len(damaged + broken), "refused": refused}
+        line = audit.Line(now, AuditEvent.KEYS_REWRAPPED, actor.id, detail={**counted, "gone": destroyed})
+        await audit.write(tx, line)
+    await refresh(exchange)
+    return Renewed(rewrapped, encrypted, tuple(destroyed), tuple(damaged + broken), waits, refused)
+
+
+async def _vouch(exchange: Exchange, actor: Client) -> None:
+    """Say, in the database and in the audit log, that documents may lie there from before there was encryption."""
+    now = exchange.clock()
+    async with exchange.database.write(EVERYTHING) as tx:
+        count = await payload_keys.unencrypted(tx.reader)
+        await encryption_keys.add(tx, exchange.vault.make(LEGACY, now))
+        line = audit.Line(now, AuditEvent.UNENCRYPTED_VOUCHED, actor.id, detail={"documents": count})
+        await audit.write(tx, line)
+    await refresh(exchange)
 
 
 async def _rewrap(exchange: Exchange) -> tuple[int, list[UUID]]:
@@ -114,7 +137,10 @@ async def _rewrap(exchange: Exchange) -> tuple[int, list[UUID]]:
 
 
 async def check(exchange: Exchange, actor: Client) -> tuple[int, list[UUID]]:
-    """Open the key of every document, not the documents; returns how many open, and which do not."""
+    """Open the key of every document, not the documents; returns how many open, and which do not.
+
+    A document that lies unencrypted and is refused has none, and is among those that do not.
+    """
     authorise(actor, Action.ADMINISTER)
     await refresh(exchange)
     after, opened, damaged = payload_keys.BEGINNING, 0, list[UUID]()
@@ -122,7 +148,7 @@ async def check(exchange: Exchange, actor: Client) -> tuple[int, list[UUID]]:
         async with exchange.database.read(EVERYTHING) as tx:
             rows = await payload_keys.outdated(tx, "", after=after, limit=_AT_A_TIME)
         if not rows:
-            return opened, damaged
+            return opened, damaged + await _refused(exchange)
         for row in rows:
             try:
                 exchange.vault.rewrap(row.content_id, row.key_id, row.wrapped)
@@ -130,6 +156,19 @@ async def check(exchange: Exchange, actor: Client) -> tuple[int, list[UUID]]:
             except DamagedPayload:
                 damaged.append(row.content_id)
         after = rows[-1].content_id
+
+
+async def _refused(exchange: Exchange) -> list[UUID]:
+    """Name the documents that lie unencrypted and are refused."""
+    after, found = payload_keys.BEGINNING, list[UUID]()
+    while not exchange.vault.opens_unencrypted:
+        async with exchange.database.read(EVERYTHING) as tx:
+            some = await payload_keys.without_key(tx, after=after, limit=_DOCUMENTS_AT_A_TIME)
+        if not some:
+            break
+        found += [payload.about.id for payload in some]
+        after = some[-1].about.id
+    return found
 
 
 async def _encrypt(exchange: Exchange) -> tuple[int, list[UUID]]:

@@ -2,9 +2,10 @@
 
 from messaging.keys.master import LocalKey, MasterKey, WrongKey
 from messaging.keys.payload import About, DamagedPayload, Payload, Sealed
-from messaging.keys.vault import PATIENT, PAYLOAD, EncryptionKey, MissingKey, Vault
+from messaging.keys.vault import LEGACY, PATIENT, PAYLOAD, EncryptionKey, MissingKey, Vault
 
 __all__ = [
+    "LEGACY",
     "PATIENT",
     "PAYLOAD",
     "About",

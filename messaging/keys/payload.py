@@ -66,6 +66,11 @@ class Payload:
     key_id: str | None = None
     wrapped: bytes | None = None
 
+    @property
+    def lies_unencrypted(self) -> bool:
+        """Whether it lies as documents did before there was encryption."""
+        return self.form in UNENCRYPTED and self.key_id is None
+
 
 def new_key() -> bytes:
     """Make a random key."""

@@ -23,7 +23,6 @@ from messaging.keys.master import MasterKey, WrongKey
 from messaging.keys.payload import (
     DEFLATE,
     NONCE_BYTES,
-    UNENCRYPTED,
     About,
     DamagedPayload,
     Payload,
@@ -36,7 +35,12 @@ from messaging.keys.payload import (
 
 PAYLOAD = "payload"
 PATIENT = "patient"
-"""What an encryption key is for: wrapping payload keys, or keying the hashes of patients' numbers."""
+LEGACY = "legacy"
+"""What an encryption key is for: wrapping payload keys, keying the hashes of patients' numbers, or saying that
+documents may lie here unencrypted, from before there was encryption."""
+
+_LEGACY_SAYS = b"documents may lie here from before there was encryption"
+_ID_BYTES = 8
 
 
 class MissingKey(Unavailable):
@@ -62,6 +66,7 @@ class Vault:
         self._first = masters[0]
         self._wrappers: dict[str, AESGCM] = {}
         self._patient: bytes | None = None
+        self._legacy: EncryptionKey | None = None
         self._current = ""
 
     @property
@@ -74,26 +79,37 @@ class Vault:
         """The ids of the master keys, the one that wraps what is new first."""
         return list(self._masters)
 
+    @property
+    def opens_unencrypted(self) -> bool:
+        """Whether documents from before there was encryption are opened; else an unencrypted one is a damaged one."""
+        return self._legacy is not None
+
     def learn(self, keys: Iterable[EncryptionKey]) -> None:
         """Open the database's keys; the newest for payloads is the one to use.
 
         Raises ConfigurationError that names the master key that is lacking.
         """
-        newest = None
+        newest, legacy = None, None
         for key in keys:
             if key.purpose == PATIENT:
                 self._patient = self._patient or self._opened(key)
+                continue
+            if key.purpose == LEGACY:
+                legacy = key if key == self._legacy or key.id == _legacy_id(self._opened(key)) else legacy
                 continue
             if key.id not in self._wrappers:
                 self._wrappers[key.id] = AESGCM(self._opened(key))
             if newest is None or (key.created_at, key.id) > (newest.created_at, newest.id):
                 newest = key
+        self._legacy = legacy
         if newest is not None:
             self._current = newest.id
 
     def make(self, purpose: str, at: datetime) -> EncryptionKey:
         """Make an encryption key, wrapped with the first master key."""
-        return EncryptionKey(secrets.token_hex(8), purpose, self._first.id, self._first.wrap(new_key()), at)
+        key = new_key()
+        key_id = _legacy_id(key) if purpose == LEGACY else secrets.token_hex(_ID_BYTES)
+        return EncryptionKey(key_id, purpose, self._first.id, self._first.wrap(key), at)
 
     def rewrapped(self, key: EncryptionKey) -> EncryptionKey:
         """Wrap an encryption key anew, with the first master key."""
@@ -123,7 +139,7 @@ class Vault:
 
     def open(self, payload: Payload) -> bytes:
         """Give a content back. Raises DamagedPayload, or MissingKey when this process lacks the key to its key."""
-        if payload.form in UNENCRYPTED and payload.key_id is None:
+        if payload.lies_unencrypted and self.opens_unencrypted:
             return unpacked(payload.content, payload.size, compressed=payload.form == DEFLATE)
         return decrypt(payload, self._unwrap(payload.about.id, payload.key_id, payload.wrapped))
 
@@ -156,6 +172,11 @@ class Vault:
             return wrapper.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound(key_id, content_id))
         except (InvalidTag, ValueError) as error:
             raise DamagedPayload from error
+
+
+def _legacy_id(key: bytes) -> str:
+    """Name a key for LEGACY after itself: another key that is copied into such a row does not have that name."""
+    return hmac.new(key, _LEGACY_SAYS, hashlib.sha256).digest()[:_ID_BYTES].hex()
 
 
 def _bound(key_id: str, content_id: UUID) -> bytes:

@@ -73,6 +73,7 @@ class AuditEvent(StrEnum):
     REFUSALS_PURGED = "retention.refusals_purged"
     KEYS_ROTATED = "keys.rotated"
     KEYS_REWRAPPED = "keys.rewrapped"
+    UNENCRYPTED_VOUCHED = "keys.unencrypted_vouched"
     PAYLOAD_DAMAGED = "alarm.payload_damaged"
     UNSEALED = "alarm.audit_unsealed"
     AUDIT_GAP = "alarm.audit_gap"

@@ -234,11 +234,53 @@ async def test_a29_without_its_master_key_a_database_is_refused_and_the_key_is_n
             pass
 
 
-async def test_documents_that_were_kept_before_there_was_encryption_are_still_read(running: World) -> None:
-    message_id = await send(running)
+async def unencrypted(world: World, message_id: UUID) -> None:
+    """Put a document there as it lay before there was encryption, or as somebody puts it who has the database."""
     await execute(
-        running,
+        world,
         text("DELETE FROM payload_key"),
         put("payload", "message_id", message_id, format="plain", content=ADMITTED),
     )
-    assert await opening.document_of(running.exchange, EVERYTHING, message_id) == ADMITTED
+
+
+async def test_documents_that_were_there_when_encryption_began_are_still_read(
+    settings: Settings, clock: SetClock, running: World
+) -> None:
+    message_id = await send(running)
+    await unencrypted(running, message_id)
+    await execute(running, text("DELETE FROM encryption_key"))
+    async with open_exchange(settings, clock=clock) as upgraded:
+        assert upgraded.vault.opens_unencrypted
+        assert await opening.document_of(upgraded, EVERYTHING, message_id) == ADMITTED
+
+
+async def test_a30_a_document_that_lies_unencrypted_where_none_ever_did_is_never_shown(running: World) -> None:
+    message_id = await send(running)
+    await unencrypted(running, message_id)
+    await refuses_to_show(running, message_id)
+    async with running.exchange.database.read(EVERYTHING) as tx:
+        (line,) = await audit.recent(tx, event=AuditEvent.PAYLOAD_DAMAGED)
+    assert line["detail"] == {"kind": "message", "unencrypted": True}
+
+
+COPIED = (
+    "INSERT INTO encryption_key (id, purpose, master, wrapped, created_at) "
+    "SELECT 'ffffffffffffffff', 'legacy', master, wrapped, created_at FROM encryption_key WHERE purpose = "
+)
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        f"{COPIED} 'patient'",
+        f"{COPIED} 'payload'",
+        "UPDATE encryption_key SET purpose = 'legacy' WHERE purpose = 'patient'",
+    ],
+)
+async def test_a30_no_other_key_of_the_database_lets_unencrypted_documents_in(running: World, forgery: str) -> None:
+    message_id = await send(running)
+    await unencrypted(running, message_id)
+    await execute(running, text(forgery))
+    await opening.refresh(running.exchange)
+    assert not running.exchange.vault.opens_unencrypted
+    await refuses_to_show(running, message_id)

@@ -124,7 +124,12 @@ async def test_what_was_kept_before_there_was_encryption_is_encrypted(running: W
             plain = text("UPDATE payload SET format = 'plain', content = :content WHERE message_id = :id")
             await tx.connection.execute(plain, {**of, "content": content})
     assert await renew.unencrypted(running.exchange, ADMIN) == 3
-    assert (await renew.rewrap(running.exchange, ADMIN)).encrypted == 3
+    left = await renew.rewrap(running.exchange, ADMIN)
+    assert (left.encrypted, left.refused) == (0, 3), "what was put there later is not made to look genuine"
+    assert sorted((await renew.check(running.exchange, ADMIN))[1]) == sorted(sent)
+    vouched = await renew.rewrap(running.exchange, ADMIN, from_before=True)
+    assert (vouched.encrypted, vouched.refused) == (3, 0)
+    assert not running.exchange.vault.opens_unencrypted
     assert await renew.unencrypted(running.exchange, ADMIN) == 0
     for message_id, content in sent.items():
         assert await opening.document_of(running.exchange, EVERYTHING, message_id) == content
