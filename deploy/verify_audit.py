@@ -310,28 +310,35 @@ def check_export(told: int | None, lines: Iterable[bytes], check: Check, anchors
 def check_proof(proof: dict[str, Any], key: str, *, anchors: list[str]) -> int:
     """Check a proof about one message, or about those that an erasure destroyed; gives the number of findings."""
     wrong = 0
-    about = set(proof["message_ids"] if "erasure" in proof else [proof["message_id"]])
+    about = set(proof["message_ids"] + proof["refusal_ids"] if "erasure" in proof else [proof["message_id"]])
     proved = set()
     seals = {seal["number"]: seal for seal in proof["seals"]}
     good = trusted_seals(proof, seals, key, anchors)
     for one in proof["lines"]:
         line, seal = one["line"], seals.get(one["seal"])
-        if seal is None or line["message_id"] not in about or not leads_to(one, seal) or one["seal"] not in good:
+        if seal is None or subject(line) not in about or not leads_to(one, seal) or one["seal"] not in good:
             wrong += 1
             print(f"not proved: line {line['id']}")
         else:
             if "erasure" not in proof or tells_of(line, proof["erasure"]):
-                proved.add(line["message_id"])
+                proved.add(subject(line))
             print(f"proved: line {line['id']}, {line['event']} at {line['at']}, by seal {one['seal']}")
     for message_id in sorted(about - proved):
         wrong += 1
-        print(f"not proved: message {message_id}, of which no line tells what the proof is for")
+        print(f"not proved: {message_id}, of which no line tells what the proof is for")
     return wrong
 
 
+def subject(line: dict[str, Any]) -> str | None:
+    """Name the message that a line is about, or the refused document whose erasure it tells."""
+    erased: str | None = line["detail"].get("refusal") if line["event"] == "patient.refusal_erased" else None
+    return erased or line["message_id"]
+
+
 def tells_of(line: dict[str, Any], erasure: int) -> bool:
-    """Tell whether a line says that an erasure destroyed what was kept of its message."""
-    return line["event"] == "patient.message_erased" and line["detail"].get("erasure") == str(erasure)
+    """Tell whether a line says that an erasure destroyed what it is about."""
+    events = ("patient.message_erased", "patient.refusal_erased")
+    return line["event"] in events and line["detail"].get("erasure") == str(erasure)
 
 
 def leads_to(one: dict[str, Any], seal: Seal) -> bool:

@@ -107,11 +107,20 @@ def export_messages(
         return index
 
     index = with_exchange(act)
-    typer.echo(f"{len(index['messages'])} messages about the patient written to {file}")
+    counted = f"{len(index['messages'])} messages about the patient and {len(index['refused'])} refused documents"
+    typer.echo(f"{counted} written to {file}")
     for row in index["messages"]:
         if row["document"] in ("destroyed", "damaged"):
             typer.echo(f"without its document, which is {row['document']}: {row['id']}")
+    _tell_what_is_damaged(index["refused_damaged"])
     _tell_what_waits(index["not_looked_at"])
+
+
+def _tell_what_is_damaged(refused: int) -> None:
+    if refused:
+        typer.echo(
+            f"{refused} refused documents are damaged, and may be about anybody; they go when their time is over."
+        )
 
 
 def _as_json(piece: Any) -> str:
@@ -140,11 +149,11 @@ def erase_messages(
             return
     done = with_exchange(act)
     _tell(done, "destroyed")
-    if done.messages:
+    if done.messages or done.refused:
         typer.echo(
             f"Its proof, when the audit log is sealed, in a second: samhandling patient proof {done.number} FILE"
         )
-    if done.stays:
+    if done.stays or done.refused_held:
         raise typer.Exit(1)
 
 
@@ -152,6 +161,10 @@ def _tell(erasure: Erasure, what: str) -> None:
     typer.echo(
         f"{erasure.messages} messages: {erasure.documents} documents {what}, AppRecs among them, {erasure.bytes} bytes."
     )
+    if erasure.refused or erasure.refused_held:
+        held = f"; {erasure.refused_held} are held: see `samhandling retention holds`" if erasure.refused_held else ""
+        typer.echo(f"{erasure.refused} refused documents {what}{held}.")
+    _tell_what_is_damaged(erasure.refused_damaged)
     for one in erasure.stays:
         typer.echo(f"stays: {one.message_id}")
         for line in _why(one) or ["it was kept until now: run the same again"]:
@@ -186,4 +199,4 @@ def prove_erasure(
     proof = with_exchange(act)
     with private_file(file) as out:
         out.write(_as_json(proof).encode())
-    typer.echo(f"{len(proof['message_ids'])} messages proved in {file}")
+    typer.echo(f"{len(proof['message_ids'])} messages, {len(proof['refusal_ids'])} refused documents proved in {file}")

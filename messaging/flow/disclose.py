@@ -50,7 +50,14 @@ async def disclose(
             standing = "damaged"
         yield f"{message_id}/trail.json", await _trail(exchange, actor, message_id, door=door)
         listed.append({"document": standing, **row})
-    yield INDEX, {"made_at": now, "reason": given, "messages": listed, "not_looked_at": found.not_looked_at}
+    about = await patients.refused_about(exchange, patients.checked(number))
+    for refusal_id in about.ids:
+        content = await inspect.read_refused_for_operator(exchange, actor, refusal_id, reason=given, door=door)
+        yield f"refused/{refusal_id}/document.xml", content
+        yield f"refused/{refusal_id}/refusal.json", await inspect.refusal(exchange, actor, refusal_id)
+    refused = {"refused": [str(one) for one in about.ids], "refused_damaged": about.damaged}
+    waiting = {"not_looked_at": found.not_looked_at}
+    yield INDEX, {"made_at": now, "reason": given, "messages": listed, **refused, **waiting}
 
 
 async def _trail(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> dict[str, Any]:

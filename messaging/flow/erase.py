@@ -39,7 +39,8 @@ class Stays:
 class Erasure:
     """What an erasure would do, or has done: messages forgotten, documents destroyed, their bytes, and what stays.
 
-    `number` is that of the audit line with which it began, and is None of what was only planned.
+    `number` is that of the audit line with which it began, and is None of what was only planned. Documents that were
+    refused are counted apart, and so are those of them that stay: held, or damaged, so that nobody can tell.
     """
 
     number: int | None
@@ -47,6 +48,9 @@ class Erasure:
     documents: int
     bytes: int
     stays: tuple[Stays, ...]
+    refused: int = 0
+    refused_held: int = 0
+    refused_damaged: int = 0
 
 
 async def plan(exchange: Exchange, actor: Client, number: str, *, reason: str, door: str) -> Erasure:
@@ -55,7 +59,8 @@ async def plan(exchange: Exchange, actor: Client, number: str, *, reason: str, d
     Raises InvalidRequest as `patients.find` does, and Conflict when older messages have not been looked into.
     """
     authorise(actor, Action.ADMINISTER)
-    given, hashed = patients.required(reason), exchange.vault.patient_hash(patients.checked(number))
+    given, written = patients.required(reason), patients.checked(number)
+    hashed = exchange.vault.patient_hash(written)
     await _require_all_looked_at(exchange)
     going: list[Answered] = []
     staying: list[Answered] = []
@@ -71,7 +76,19 @@ async def plan(exchange: Exchange, actor: Client, number: str, *, reason: str, d
             (going if free.issuperset(one.ids) else staying).append(one)
     await patients.note_search(exchange, actor, reason=given, door=door, found=len(_ids(going + staying)))
     lengths = [length for one in going for length in one.kept.values()]
-    return Erasure(None, len(going), len(lengths), sum(lengths), await _why(exchange, staying))
+    refused = await patients.refused_about(exchange, written)
+    async with exchange.database.read(EVERYTHING) as tx:
+        free_refusals = await retention.refusals_free(tx, refused.ids)
+    return Erasure(
+        None,
+        len(going),
+        len(lengths),
+        sum(lengths) + sum(free_refusals.values()),
+        await _why(exchange, staying),
+        refused=len(free_refusals),
+        refused_held=len(refused.ids) - len(free_refusals),
+        refused_damaged=refused.damaged,
+    )
 
 
 async def erase(exchange: Exchange, actor: Client, number: str, *, reason: str, door: str) -> Erasure:
@@ -81,7 +98,8 @@ async def erase(exchange: Exchange, actor: Client, number: str, *, reason: str, 
     as `plan` does.
     """
     authorise(actor, Action.ADMINISTER)
-    given, hashed = patients.required(reason), exchange.vault.patient_hash(patients.checked(number))
+    given, written = patients.required(reason), patients.checked(number)
+    hashed = exchange.vault.patient_hash(written)
     await _require_all_looked_at(exchange)
     detail: dict[str, Any] = {"door": door, "role": actor.role.value, "reason": given}
     async with exchange.database.write(EVERYTHING) as tx:
@@ -97,9 +115,20 @@ async def erase(exchange: Exchange, actor: Client, number: str, *, reason: str, 
         after = some[-1].message_id
         messages, freed = messages + len(gone), freed + lengths
         staying += [one for one in some if one.message_id not in gone]
-    done = Erasure(erasure, messages, len(freed), sum(freed), await _why(exchange, staying))
-    counted = {"messages": done.messages, "documents": done.documents, "bytes": done.bytes, "stay": len(done.stays)}
-    detail = {"erasure": str(erasure), **counted}
+    refused = await patients.refused_about(exchange, written)
+    freed_refusals, held = await _erase_refused(exchange, actor, refused.ids, erasure)
+    done = Erasure(
+        erasure,
+        messages,
+        len(freed),
+        sum(freed) + sum(freed_refusals),
+        await _why(exchange, staying),
+        refused=len(freed_refusals),
+        refused_held=held,
+        refused_damaged=refused.damaged,
+    )
+    counted = {"messages": done.messages, "documents": done.documents, "refused": done.refused, "bytes": done.bytes}
+    detail = {"erasure": str(erasure), **counted, "stay": len(done.stays) + held}
     async with exchange.database.write(EVERYTHING) as tx:
         await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.ERASURE_ENDED, actor.id, detail=detail))
     return done
@@ -141,6 +170,32 @@ async def _erase(
         ]
         await audit.write(tx, *lines)
     return some, own, list(freed.values())
+
+
+async def _erase_refused(
+    exchange: Exchange, actor: Client, refusal_ids: Sequence[UUID], erasure: int
+) -> tuple[list[int], int]:
+    """Erase refused documents; returns the bytes of each, and how many are held."""
+    now, freed, held = exchange.clock(), list[int](), 0
+    for start in range(0, len(refusal_ids), _AT_A_TIME):
+        some = refusal_ids[start : start + _AT_A_TIME]
+        async with exchange.database.write(EVERYTHING) as tx:
+            await retention.keep_holds_still(tx)
+            free = await retention.refusals_free(tx.reader, some)
+            held += len(some) - len(free)
+            gone = await retention.destroy_refusals(tx, free)
+            lines = [
+                audit.Line(
+                    now,
+                    AuditEvent.REFUSAL_ERASED,
+                    actor.id,
+                    detail={"erasure": str(erasure), "refusal": str(one), "bytes": free[one]},
+                )
+                for one in sorted(gone)
+            ]
+            await audit.write(tx, *lines)
+        freed += [free[one] for one in gone]
+    return freed, held
 
 
 def _ids(some: Collection[Answered]) -> list[UUID]:

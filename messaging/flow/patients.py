@@ -11,13 +11,13 @@ from uuid import UUID
 from messaging.errors import DocumentDamaged, InvalidRequest
 from messaging.flow.exchange import Exchange
 from messaging.flow.inspect import with_succession
-from messaging.flow.opening import document_of
+from messaging.flow.opening import document_of, refusal_of
 from messaging.flow.said import in_words
 from messaging.model.access import Action, authorise
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING
-from messaging.store import audit, messages, patients
+from messaging.store import audit, messages, patients, retention
 
 _AT_A_TIME = 50
 _LONGEST_REASON = 500
@@ -59,6 +59,41 @@ async def find(exchange: Exchange, actor: Client, number: str, *, reason: str, d
     await note_search(exchange, actor, reason=given, door=door, found=len(ids))
     told = [{**row, "deliveries": await in_words(exchange, row["deliveries"])} for row in rows]
     return Found(sorted(told, key=lambda row: ids.index(row["id"])), waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAbout:
+    """The refused documents about a patient that are still kept, and how many are damaged and tell nothing."""
+
+    ids: tuple[UUID, ...]
+    damaged: int
+
+
+async def refused_about(exchange: Exchange, number: str) -> RefusedAbout:
+    """Look into every refused document that is still kept: they carry no hash.
+
+    One that cannot be read, or names no patient where one stands, is about whoever's number is in it.
+    """
+    after, found, damaged = _BEGINNING, list[UUID](), 0
+    while True:
+        async with exchange.database.read(EVERYTHING) as tx:
+            some = await retention.refused(tx, after=after, limit=_AT_A_TIME)
+        if not some:
+            return RefusedAbout(tuple(found), damaged)
+        for refusal_id in some:
+            try:
+                row = await refusal_of(exchange, EVERYTHING, refusal_id)
+            except DocumentDamaged:
+                damaged += 1
+                continue
+            if row is not None and await asyncio.to_thread(_is_about, exchange, row["content"], number):
+                found.append(refusal_id)
+        after = some[-1]
+
+
+def _is_about(exchange: Exchange, content: bytes, number: str) -> bool:
+    named = exchange.validator.patient_of(content)
+    return named == number if named else number.encode() in content
 
 
 async def note_search(exchange: Exchange, actor: Client, *, reason: str, door: str, found: int) -> None:

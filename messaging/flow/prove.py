@@ -40,7 +40,7 @@ async def prove(exchange: Exchange, actor: Client, message_id: UUID, *, to: str 
 
 
 async def prove_erasure(exchange: Exchange, actor: Client, number: int, *, to: str | None = None) -> dict[str, Any]:
-    """Prove, for each message that an erasure destroyed, the line that says so, in one proof of the same form.
+    """Prove, for each message and refused document that an erasure destroyed, the line that says so, in one proof.
 
     `number` is what the erasure is called in its lines. Raises NotFound when there is none with that number or it has
     erased nothing, Conflict when a line of it is not sealed yet.
@@ -56,8 +56,11 @@ async def prove_erasure(exchange: Exchange, actor: Client, number: int, *, to: s
         proven = await _proven(tx, lines, trusted)
     if proven["unsealed"]:
         raise Conflict(f"{len(proven['unsealed'])} lines of this erasure are not sealed yet; ask again in a second.")
-    erased = {one["line"]["message_id"]: None for one in proven["lines"]}
-    return {"v": VERSION, "erasure": number, "message_ids": list(erased), **proven}
+    told = [one["line"] for one in proven["lines"]]
+    message_ids = {line["message_id"]: None for line in told if line["message_id"]}
+    refusal_ids = [line["detail"]["refusal"] for line in told if not line["message_id"]]
+    named = {"message_ids": list(message_ids), "refusal_ids": refusal_ids}
+    return {"v": VERSION, "erasure": number, **named, **proven}
 
 
 async def _proven(tx: ReadTx, lines: Sequence[Any], trusted: Kept | None) -> dict[str, Any]:

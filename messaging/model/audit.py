@@ -23,6 +23,7 @@ class AuditEvent(StrEnum):
     PATIENT_EXPORTED = "patient.exported"
     ERASURE_BEGUN = "patient.erasure_begun"
     MESSAGE_ERASED = "patient.message_erased"
+    REFUSAL_ERASED = "patient.refusal_erased"
     ERASURE_ENDED = "patient.erased"
     APPREC_MATCHED = "apprec.matched"
     APPREC_UNMATCHED = "apprec.unmatched"

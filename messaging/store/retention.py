@@ -134,3 +134,24 @@ async def destroy(tx: WriteTx, message_ids: Collection[UUID]) -> dict[UUID, int]
 async def held_parties(tx: ReadTx) -> list[int]:
     """Name the parties that a legal hold covers."""
     return [int(row["subject"]) for row in await holds(tx) if row["scope"] == HoldScope.PARTY]
+
+
+async def refused(tx: ReadTx, *, after: UUID, limit: int) -> list[UUID]:
+    """Name the refused documents that are still kept, by id."""
+    own = t.refusal.c.id
+    return list(await tx.scalars(select(own).where(own > after).order_by(own).limit(limit)))
+
+
+async def refusals_free(tx: ReadTx, refusal_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Tell which of some refused documents no legal hold covers, and the bytes that each takes."""
+    sender, held = func.coalesce(t.refusal.c.sender_her_id, 0), await held_parties(tx)
+    query = select(t.refusal.c.id, func.length(t.refusal.c.content).label("bytes"))
+    rows = await tx.execute(query.where(t.refusal.c.id.in_(refusal_ids), sender.not_in(held)))
+    return {row.id: row.bytes for row in rows}
+
+
+async def destroy_refusals(tx: WriteTx, refusal_ids: Collection[UUID]) -> set[UUID]:
+    """Destroy refused documents, their keys and what was noted of them; returns those that nobody else destroyed."""
+    await tx.connection.execute(delete(keys.payload_key).where(keys.payload_key.c.content_id.in_(refusal_ids)))
+    gone = delete(t.refusal).where(t.refusal.c.id.in_(refusal_ids)).returning(t.refusal.c.id)
+    return set((await tx.connection.execute(gone)).scalars())

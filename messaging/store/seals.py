@@ -289,9 +289,8 @@ async def lines_of_erasure(tx: ReadTx, number: int) -> list[Any]:
     Where a document was destroyed before the erasure, its time being over, the line that tells that is among them.
     """
     line = t.audit.c
-    erased = and_(
-        line.id > number, line.event == AuditEvent.MESSAGE_ERASED, line.detail["erasure"].as_string() == str(number)
-    )
+    told = line.event.in_((AuditEvent.MESSAGE_ERASED, AuditEvent.REFUSAL_ERASED))
+    erased = and_(line.id > number, told, line.detail["erasure"].as_string() == str(number))
     messages = select(line.message_id).where(erased).correlate(None)
     before = and_(line.event == AuditEvent.DOCUMENT_DESTROYED, line.message_id.in_(messages))
     return await _lines(tx, or_(erased, before))

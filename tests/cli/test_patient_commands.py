@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import fixtures
 from messaging.app import open_exchange
 from messaging.cli import app
-from messaging.errors import CallerError, Conflict, InvalidRequest
+from messaging.errors import CallerError, Conflict, InvalidRequest, Refused
 from messaging.flow import acknowledge, clients, receive, work
 from messaging.flow.acknowledge import Answer
 from messaging.flow.exchange import Exchange
@@ -37,6 +37,7 @@ runner = CliRunner()
 SCRIPT = Path(__file__).parents[2] / "deploy" / "verify_audit.py"
 Result = TypeVar("Result")
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
+UNKNOWN = fixtures.read("invalid/E21/receiver_unknown.xml")
 PATIENT = "05073500186"
 
 
@@ -137,7 +138,7 @@ def test_an_export_holds_each_document_and_its_trail_for_its_owner_alone(message
     answered(message_id)
     file = tmp_path / "patient.zip"
     told = run("export", str(file), "--reason", "the patient asks", typed=f"{PATIENT}\n")
-    assert "2 messages about the patient written" in told
+    assert "2 messages about the patient and 0 refused documents written" in told
     assert PATIENT not in told
     assert file.stat().st_mode & 0o777 == 0o600
     with ZipFile(file) as archive:
@@ -250,7 +251,7 @@ def test_the_proof_of_an_erasure_is_checked_elsewhere_and_no_message_can_be_put_
     assert f"samhandling patient proof {number} FILE" in told
     seal()
     file = tmp_path / "proof.json"
-    assert "2 messages proved" in run("proof", number, str(file))
+    assert "2 messages, 0 refused documents proved" in run("proof", number, str(file))
     assert file.stat().st_mode & 0o777 == 0o600
     assert check(file, code=0).count("patient.message_erased") == 2
     proof = json.loads(file.read_text("utf-8"))
@@ -267,6 +268,47 @@ def test_the_proof_of_an_erasure_is_checked_elsewhere_and_no_message_can_be_put_
     for words in ((number, str(file)), ("1", str(tmp_path / "other.json"))):
         with pytest.raises(CallerError):
             run("proof", *words)
+
+
+def refused() -> str:
+    """Hand in a document about the patient that is refused; returns its id in the transport log."""
+
+    async def act(exchange: Exchange) -> str:
+        sykehus = next(client for client in fixtures.clients() if client.name == "sykehus")
+        with pytest.raises(Refused) as told:
+            await receive.receive(exchange, sykehus, Handed(UNKNOWN, "test"))
+        return str(told.value.refusal_id)
+
+    return with_exchange(act)
+
+
+def test_a_refused_document_about_the_patient_is_exported_erased_and_proved(message_id: str, tmp_path: Path) -> None:
+    answered(message_id)
+    refusal_id = refused()
+    told = run("export", str(tmp_path / "patient.zip"), "--reason", "asked", typed=f"{PATIENT}\n")
+    assert "2 messages about the patient and 1 refused documents written" in told
+    with ZipFile(tmp_path / "patient.zip") as archive:
+        assert archive.read(f"refused/{refusal_id}/document.xml") == UNKNOWN
+        assert json.loads(archive.read(f"refused/{refusal_id}/refusal.json"))["faults"]
+        assert json.loads(archive.read("messages.json"))["refused"] == [refusal_id]
+    read = [line["detail"] for line in lines("document.read")]
+    assert [one["reason"] for one in read if one.get("refusal") == refusal_id] == ["asked"]
+    assert "1 refused documents would be destroyed." in run("erase", "--reason", "asked", typed=f"{PATIENT}\n")
+    hold = runner.invoke(
+        app, ["retention", "hold", "party", "8100001", "--reason", "a complaint", "--review", "2099-01-31"]
+    ).output.split()[-1]
+    told = run("erase", "--reason", "asked", "--yes", typed=f"{PATIENT}\n", code=1)
+    assert "0 refused documents destroyed; 1 are held" in told
+    assert runner.invoke(app, ["retention", "release", hold, "--reason", "settled"]).exit_code == 0
+    assert "1 refused documents destroyed." in run("erase", "--reason", "asked", "--yes", typed=f"{PATIENT}\n")
+    seal()
+    file = tmp_path / "proof.json"
+    assert "2 messages, 1 refused documents proved" in run("proof", erasures()[-1], str(file))
+    assert check(file, code=0).count("patient.refusal_erased") == 1
+    proof = json.loads(file.read_text("utf-8"))
+    for change in ({"refusal_ids": [str(uuid4())]}, {"refusal_ids": []}):
+        file.write_text(json.dumps({**proof, **change}), encoding="utf-8")
+        assert "not proved" in check(file, code=1), change
 
 
 DYING = """

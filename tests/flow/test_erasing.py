@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 import fixtures
 from log_keeper import Keeper
 from messaging.app import open_exchange
-from messaging.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from messaging.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refused
 from messaging.flow import acknowledge, collect, erase, inspect, patients, prove, retain
 from messaging.flow.acknowledge import Answer
 from messaging.flow.erase import Erasure
@@ -141,6 +141,7 @@ async def test_each_erasure_leaves_its_lines_with_the_reason_and_neither_number_
         "erasure": str(done.number),
         "messages": 1,
         "documents": 2,
+        "refused": 0,
         "bytes": done.bytes,
         "stay": 0,
     }
@@ -255,3 +256,59 @@ async def test_a_message_whose_document_went_in_time_is_forgotten_and_both_lines
             await prove.prove_erasure(running.exchange, ADMIN, unknown)
     with pytest.raises(Forbidden):
         await prove.prove_erasure(running.exchange, running.clients["sykehus"], done.number)
+
+
+UNKNOWN = fixtures.read("invalid/E21/receiver_unknown.xml")
+
+
+async def refuse(world: World, content: bytes) -> UUID:
+    with pytest.raises(Refused) as refused:
+        await receive(world.exchange, world.clients["sykehus"], Handed(content, "test"))
+    return UUID(refused.value.refusal_id or "")
+
+
+async def refusals(world: World) -> set[UUID]:
+    async with world.exchange.database.read(EVERYTHING) as tx:
+        kept = set(await tx.scalars(select(t.refusal.c.id)))
+        assert kept <= set(await tx.scalars(select(keys.payload_key.c.content_id)))
+        return kept
+
+
+async def test_refused_documents_about_the_patient_go_too_and_their_lines_prove_it(running: World) -> None:
+    keeper = Keeper(running.exchange, running.clock)
+    mine = await refuse(running, UNKNOWN)
+    cut = await refuse(running, UNKNOWN[: UNKNOWN.index(PATIENT.encode()) + 30])
+    other = await refuse(running, UNKNOWN.replace(PATIENT.encode(), ANOTHER.encode()))
+    before, done = await planned(running, PATIENT), await erased(running, PATIENT)
+    assert (
+        (before.refused, before.bytes, before.messages)
+        == (done.refused, done.bytes, done.messages)
+        == (2, done.bytes, 0)
+    )
+    assert done.bytes > 0
+    assert await refusals(running) == {other}
+    told = await lines(running, AuditEvent.REFUSAL_ERASED)
+    assert {line["detail"]["refusal"] for line in told} == {str(mine), str(cut)}
+    await keeper.seal()
+    assert done.number is not None
+    proof = await prove.prove_erasure(running.exchange, ADMIN, done.number)
+    assert (proof["message_ids"], set(proof["refusal_ids"])) == ([], {str(mine), str(cut)})
+    assert (await erased(running, PATIENT)).refused == 0
+
+
+async def test_a_refused_document_stays_while_its_sender_is_held_and_a_damaged_one_is_told(running: World) -> None:
+    mine, damaged = await refuse(running, UNKNOWN), await refuse(running, UNKNOWN + b" ")
+    async with running.exchange.database.write(EVERYTHING) as tx:
+        spoilt = update(t.refusal).where(t.refusal.c.id == damaged).values(content=b"x" * 60)
+        await tx.connection.execute(spoilt)
+        sender = await tx.connection.scalar(select(t.refusal.c.sender_her_id).where(t.refusal.c.id == mine))
+    review = running.clock() + timedelta(days=90)
+    hold = await retain.place_hold(
+        running.exchange, ADMIN, HoldScope.PARTY, str(sender), reason="a complaint", review_at=review
+    )
+    for told in (await planned(running, PATIENT), await erased(running, PATIENT)):
+        assert (told.refused, told.refused_held, told.refused_damaged, told.bytes) == (0, 1, 1, 0)
+    assert await refusals(running) == {mine, damaged}
+    await retain.release_hold(running.exchange, ADMIN, hold, reason="settled")
+    assert (await erased(running, PATIENT)).refused == 1
+    assert await refusals(running) == {damaged}
