@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeVar
 from uuid import UUID, uuid4
 from zipfile import ZipFile
@@ -213,6 +214,19 @@ def test_an_erasure_is_told_before_it_is_done_and_tells_what_stays_and_why(messa
     assert runner.invoke(app, ["retention", "release", hold, "--reason", "settled"]).exit_code == 0
     assert "stays" not in run("erase", "--reason", "again", "--yes", typed=f"{PATIENT}\n")
     assert message_id not in run("find", "--reason", "asked", typed=f"{PATIENT}\n")
+
+
+def test_whoever_types_at_a_terminal_is_asked_before_anything_is_erased(
+    message_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(message_id)
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("messaging.cli.patient.sys", terminal)
+    told = run("erase", "--reason", "asked", typed=f"{PATIENT}\nn\n")
+    assert "2 documents would be destroyed" in told
+    assert "Nothing was changed." in told
+    assert PATIENT not in told, "what is typed is not shown"
+    assert "2 documents destroyed" in run("erase", "--reason", "asked", typed=f"{PATIENT}\ny\n")
 
 
 def test_an_erasure_waits_until_older_messages_are_looked_into(message_id: str) -> None:

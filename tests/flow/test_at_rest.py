@@ -9,22 +9,25 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.engine import make_url
 
 import fixtures
 from messaging.app import open_exchange
 from messaging.errors import ConfigurationError, DocumentDamaged, Refused
-from messaging.flow import acknowledge, collect, inspect, opening
+from messaging.flow import acknowledge, collect, inspect, opening, renew
 from messaging.flow.acknowledge import Answer
 from messaging.flow.deliver import RouteWorker
 from messaging.flow.receive import Handed, receive
+from messaging.model.access import Role
 from messaging.model.audit import AuditEvent
+from messaging.model.party import Client
 from messaging.model.receipt import ReceiptError, ReceiptStatus
 from messaging.model.sight import EVERYTHING
 from messaging.settings import FileKeySetting, RouteSetting, Settings
 from messaging.store import audit, deliveries
 from messaging.store import tables as t
+from messaging.store import tables_of_keys as keys
 from world import SetClock, World, as_owner, world
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
@@ -139,8 +142,9 @@ async def test_a30_a_row_that_was_changed_around_the_ciphertext_is_found(running
     assert await alarms(running, message_id) == [AuditEvent.PAYLOAD_DAMAGED]
 
 
+@pytest.mark.parametrize("spoilt", ["by one bit", "by lying there unencrypted"])
 async def test_a30_a_damaged_document_is_never_delivered_and_its_delivery_waits_for_an_operator(
-    settings: Settings, clock: SetClock
+    settings: Settings, clock: SetClock, spoilt: str
 ) -> None:
     routed = settings.model_copy(
         update={
@@ -150,9 +154,12 @@ async def test_a30_a_damaged_document_is_never_delivered_and_its_delivery_waits_
     )
     async with world(routed, clock) as running:
         first, second = await two(running)
-        kept = bytearray(await column(running, "payload", "content", "message_id", first))
-        kept[20] ^= 1
-        await execute(running, put("payload", "message_id", first, content=bytes(kept)))
+        if spoilt == "by one bit":
+            kept = bytearray(await column(running, "payload", "content", "message_id", first))
+            kept[20] ^= 1
+            await execute(running, put("payload", "message_id", first, content=bytes(kept)))
+        else:
+            await unencrypted(running, first)
         adapter = running.exchange.adapters["far"]
         assert await RouteWorker(running.exchange, "far", adapter, actor="worker:test").work_once()
         async with running.exchange.database.read(EVERYTHING) as tx:
@@ -238,12 +245,12 @@ async def unencrypted(world: World, message_id: UUID) -> None:
     """Put a document there as it lay before there was encryption, or as somebody puts it who has the database."""
     await execute(
         world,
-        text("DELETE FROM payload_key"),
+        delete(keys.payload_key).where(keys.payload_key.c.content_id == message_id),
         put("payload", "message_id", message_id, format="plain", content=ADMITTED),
     )
 
 
-async def test_documents_that_were_there_when_encryption_began_are_still_read(
+async def test_documents_that_were_there_when_encryption_began_are_read_until_all_are_encrypted(
     settings: Settings, clock: SetClock, running: World
 ) -> None:
     message_id = await send(running)
@@ -252,6 +259,11 @@ async def test_documents_that_were_there_when_encryption_began_are_still_read(
     async with open_exchange(settings, clock=clock) as upgraded:
         assert upgraded.vault.opens_unencrypted
         assert await opening.document_of(upgraded, EVERYTHING, message_id) == ADMITTED
+        assert (await renew.rewrap(upgraded, Client("admin", "admin", Role.ADMIN))).encrypted == 1
+        assert await opening.document_of(upgraded, EVERYTHING, message_id) == ADMITTED
+        await unencrypted(running, message_id)
+        with pytest.raises(DocumentDamaged):
+            await opening.document_of(upgraded, EVERYTHING, message_id)
 
 
 async def test_a30_a_document_that_lies_unencrypted_where_none_ever_did_is_never_shown(running: World) -> None:
