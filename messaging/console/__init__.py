@@ -19,8 +19,10 @@ from messaging.console import (
     messages,
     overview,
     parties,
+    patient,
     proof,
     roads,
+    saved,
     trail_file,
 )
 
@@ -46,6 +48,8 @@ def _read(name: str) -> bytes:
 _PAGES = (
     overview,
     messages,
+    saved,
+    patient,
     message,
     actions,
     document,

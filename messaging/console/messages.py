@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime
-from typing import Annotated, Any
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -13,12 +15,18 @@ from pydantic import Field, field_validator
 
 from messaging.api.cursors import before, following
 from messaging.api.door import Caller, Here
-from messaging.console.asked import LONGEST, Asked, local
+from messaging.console.asked import LONGEST, NO_NUMBER, Asked, local
 from messaging.console.entrance import Page
-from messaging.console.page import DOOR, ROOT, render
+from messaging.console.message import may
+from messaging.console.page import DOOR, ROOT, language_for, render, words_of
 from messaging.console.times import exact
-from messaging.flow import inspect, overview
+from messaging.flow import inspect, overview, saved_searches
+from messaging.flow.exchange import Exchange
+from messaging.model.access import Action
+from messaging.model.account import account_of
+from messaging.model.faults import TEXTS
 from messaging.model.lifecycle import State
+from messaging.model.party import Client
 
 router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
 
@@ -34,7 +42,9 @@ class Filters(Asked):
     id: str | None = Field(None, max_length=LONGEST)
     party: int | None = Field(None, gt=0, lt=2**31)
     type: str | None = Field(None, max_length=60)
+    version: str | None = Field(None, max_length=20)
     state: State | None = None
+    fault: str | None = Field(None, max_length=60)
     received_from: datetime | None = Field(None, alias="from")
     received_to: datetime | None = Field(None, alias="to")
     overdue: bool = False
@@ -49,6 +59,8 @@ class Filters(Asked):
         return inspect.Search(
             party=self.party,
             type=self.type,
+            version=self.version,
+            fault=self.fault,
             state=self.state.value if self.state else None,
             any_id=self.id,
             received_from=self.received_from,
@@ -63,8 +75,34 @@ Wanted = Annotated[Filters, Query()]
 
 
 @router.get("/messages")
-async def list_messages(request: Request, asked: Wanted, exchange: Here, client: Caller) -> HTMLResponse:
+async def list_messages(
+    request: Request,
+    asked: Wanted,
+    exchange: Here,
+    client: Caller,
+    done: Annotated[Literal["saved", "deleted"] | None, Query()] = None,
+) -> Response:
     """Show the messages that a search finds, newest first."""
+    away = asked.without_numbers("/messages")
+    if away:
+        return away
+    words = words_of(language_for(request))
+    told = words["saved_done"][done] if done else ""
+    problem = words["number_in_address"] if asked.refused else ""
+    return await page(request, exchange, client, asked, told=told, problem=problem)
+
+
+async def page(
+    request: Request,
+    exchange: Exchange,
+    client: Client,
+    asked: Filters,
+    *,
+    told: str = "",
+    problem: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+) -> HTMLResponse:
+    """Write the page of the list, with what came of an act above it."""
     rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_AT_A_TIME), door=DOOR)
     names = await overview.names(exchange, parties_in(rows))
     cursor = following(rows, _AT_A_TIME)
@@ -72,14 +110,26 @@ async def list_messages(request: Request, asked: Wanted, exchange: Here, client:
         request,
         "messages.html",
         "messages",
+        status=status,
         rows=rows,
         asked=asked,
         states=[state.value for state in State],
+        codes=TEXTS,
+        no_number=NO_NUMBER,
         party=lambda her_id: names.get(her_id, str(her_id)),
         local=local,
         older=asked.address("/messages", cursor=cursor) if cursor else "",
         newest=asked.address("/messages") if asked.cursor else "",
         as_csv=asked.address("/messages.csv"),
+        saved=[
+            {**one, "address": f"{ROOT}/messages?{urlencode(one['filters'])}"}
+            for one in await saved_searches.every(exchange, client)
+        ],
+        saves=account_of(client) is not None,
+        longest_name=saved_searches.LONGEST_NAME,
+        seeks_patients=may(client, Action.OPERATE),
+        told=told,
+        problem=problem,
     )
 
 
@@ -93,6 +143,9 @@ def parties_in(rows: list[dict[str, Any]]) -> set[int]:
 @router.get("/messages.csv")
 async def download(asked: Wanted, exchange: Here, client: Caller) -> Response:
     """Give what a search finds as a file for a spreadsheet: at most a thousand messages, one line a delivery."""
+    away = asked.without_numbers("/messages")
+    if away:
+        return away
     rows = await inspect.search(exchange, client, asked.search(now=exchange.clock(), limit=_IN_A_FILE), door=DOOR)
     written = io.StringIO()
     table = csv.writer(written)

@@ -12,6 +12,7 @@ from messaging.model.party import Client
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 """What an account may be called; with `person:` before it, it still fits where a client's id does."""
 
+_PERSON = "person:"
 _FREE_TRIES = 5
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=15)
@@ -39,7 +40,12 @@ class Account:
     def actor(self) -> Client:
         """The person as a caller."""
         limits = _LOOKS if self.role is Role.PARTY else None
-        return Client(f"person:{self.name}", self.display_name, self.role, self.her_ids, limits)
+        return Client(f"{_PERSON}{self.name}", self.display_name, self.role, self.her_ids, limits)
+
+
+def account_of(actor: Client) -> str | None:
+    """Name the account of a caller who is a person; None of a system."""
+    return actor.id.removeprefix(_PERSON) if actor.id.startswith(_PERSON) else None
 
 
 def pause_after(failures: int) -> timedelta | None:

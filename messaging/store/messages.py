@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    Boolean,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    union,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from messaging.model.lifecycle import State
 from messaging.model.message import APPREC
@@ -115,13 +129,16 @@ async def inbox(tx: ReadTx, wanted: InboxQuery) -> list[t.Row]:
 class Search:
     """What an operator, or a party among its own, looks for; `before` is the last row of the page before.
 
-    `overdue_at` asks for what lacks an AppRec at that time that was due before it.
+    `overdue_at` asks for what lacks an AppRec at that time that was due before it; `fault` for what was rejected, or
+    accepted with a remark, under that code.
     """
 
     her_ids: Collection[int] | None = None
     party: int | None = None
     type: str | None = None
+    version: str | None = None
     state: str | None = None
+    fault: str | None = None
     any_id: str | None = None
     received_from: datetime | None = None
     received_to: datetime | None = None
@@ -150,27 +167,55 @@ def _has_id(text: str) -> Any:
     return or_(t.message.c.id == own, t.message.c.answers_id == own, delivered, *named)
 
 
-def _matching(wanted: Search) -> Select[Any]:
-    conditions: list[Any] = []
-    if wanted.her_ids is not None:
-        conditions.append(is_party(wanted.her_ids))
-    if wanted.party is not None:
-        conditions.append(is_party([wanted.party]))
-    if wanted.type is not None:
-        conditions.append(t.message.c.type == wanted.type)
-    if wanted.state is not None:
-        conditions.append(exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.state == wanted.state))
-    if wanted.any_id is not None:
-        conditions.append(_has_id(wanted.any_id))
-    if wanted.received_from is not None:
-        conditions.append(t.message.c.received_at >= wanted.received_from)
-    if wanted.received_to is not None:
-        conditions.append(t.message.c.received_at < wanted.received_to)
-    if wanted.overdue_at is not None:
-        conditions.append(t.message.c.id.in_(_overdue(wanted.overdue_at)))
+def _matching(tx: ReadTx, wanted: Search) -> Select[Any]:
+    conditions = [*_of_message(wanted), *_of_deliveries(tx, wanted)]
     if wanted.before is not None:
         conditions.append(tuple_(t.message.c.received_at, t.message.c.id) < tuple_(*wanted.before))
     return select(*t.message_told).where(t.whole_message, *conditions)
+
+
+def _of_message(wanted: Search) -> Iterator[Any]:
+    """Say in SQL what is asked of a message itself."""
+    for column, value in ((t.message.c.type, wanted.type), (t.message.c.version, wanted.version)):
+        if value is not None:
+            yield column == value
+    if wanted.any_id is not None:
+        yield _has_id(wanted.any_id)
+    if wanted.received_from is not None:
+        yield t.message.c.received_at >= wanted.received_from
+    if wanted.received_to is not None:
+        yield t.message.c.received_at < wanted.received_to
+
+
+def _of_deliveries(tx: ReadTx, wanted: Search) -> Iterator[Any]:
+    """Say in SQL whom a message is between, and how it went."""
+    for her_ids in (wanted.her_ids, None if wanted.party is None else [wanted.party]):
+        if her_ids is not None:
+            yield is_party(her_ids)
+    if wanted.state is not None:
+        yield exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.state == wanted.state)
+    if wanted.fault is not None:
+        yield t.message.c.id.in_(_with_fault(tx, wanted.fault))
+    if wanted.overdue_at is not None:
+        yield t.message.c.id.in_(_overdue(wanted.overdue_at))
+
+
+def _with_fault(tx: ReadTx, code: str) -> Any:
+    """Name the messages that an AppRec rejected under a code, or that were accepted with a remark of that code."""
+    rejected, remarked = t.delivery.alias("rejected"), t.message.alias("remarked")
+    return union(
+        select(rejected.c.message_id).where(_holds_code(tx, rejected.c.receipt_errors, code)),
+        select(remarked.c.id).where(_holds_code(tx, remarked.c.warnings, code)),
+    )
+
+
+def _holds_code(tx: ReadTx, column: Any, code: str) -> Any:
+    """Say in SQL that a list of faults has one with a code, and that it is not empty, as the column's index has it."""
+    filled = literal_column(f"{column.table.name}.{column.name} <> '[]'", Boolean)
+    if tx.dialect.name == "postgresql":
+        return and_(filled, type_coerce(column, JSONB).contains([{"code": code}]))
+    one = func.json_each(column).table_valued("value")
+    return and_(filled, exists().select_from(one).where(func.json_extract(one.c.value, "$.code") == code))
 
 
 def _overdue(at: datetime) -> Any:
@@ -180,7 +225,7 @@ def _overdue(at: datetime) -> Any:
 
 async def search(tx: ReadTx, wanted: Search) -> list[t.Row]:
     """List messages, newest first, each with its deliveries under `deliveries`."""
-    query = _matching(wanted).order_by(t.message.c.received_at.desc(), t.message.c.id.desc()).limit(wanted.limit)
+    query = _matching(tx, wanted).order_by(t.message.c.received_at.desc(), t.message.c.id.desc()).limit(wanted.limit)
     return await _with_deliveries(tx, [dict(row) for row in (await tx.execute(query)).mappings()])
 
 

@@ -65,6 +65,11 @@ Serial = BigInteger().with_variant(Integer(), "sqlite")
 HerId = Integer
 
 
+def _only(condition: str) -> dict[str, Any]:
+    """Let an index hold only the rows that a condition picks."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
 def _fk(column: str) -> ForeignKey:
     return ForeignKey(column, ondelete="RESTRICT")
 
@@ -176,18 +181,19 @@ message = Table(
     Column("reduced_at", Instant),
     UniqueConstraint("sender_her_id", "msg_id"),
     UniqueConstraint("answers_id", "sender_her_id"),
-    Index(
-        "ix_message_received_at_id",
-        "received_at",
-        "id",
-        postgresql_where=text("reduced_at IS NULL"),
-        sqlite_where=text("reduced_at IS NULL"),
-    ),
+    Index("ix_message_received_at_id", "received_at", "id", **_only("reduced_at IS NULL")),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
     Index("ix_message_parent_id", "parent_id"),
     Index("ix_message_link", "link", "sender_her_id", "type"),
     Index("ix_message_patient_hash", "patient_hash"),
+    Index(
+        "ix_message_warnings",
+        "warnings",
+        postgresql_using="gin",
+        postgresql_ops={"warnings": "jsonb_path_ops"},
+        **_only("warnings <> '[]'"),
+    ),
 )
 
 message_told = [column for column in message.c if column.name not in ("patient_hash", "reduced_at")]
@@ -234,39 +240,20 @@ delivery = Table(
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("message_id", "receiver_her_id"),
-    Index(
-        "ix_delivery_claim",
-        "route",
-        "due_at",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_delivery_due",
-        "due_at",
-        postgresql_where=text("due_at IS NOT NULL"),
-        sqlite_where=text("due_at IS NOT NULL"),
-    ),
-    Index(
-        "ix_delivery_receipt_due",
-        "overdue_at",
-        "receipt_due_at",
-        postgresql_where=text("owner <> ''"),
-        sqlite_where=text("owner <> ''"),
-    ),
-    Index(
-        "ix_delivery_unread",
-        "receiver_her_id",
-        postgresql_where=text("read_at IS NULL"),
-        sqlite_where=text("read_at IS NULL"),
-    ),
+    Index("ix_delivery_claim", "route", "due_at", **_only("state = 'pending'")),
+    Index("ix_delivery_due", "due_at", **_only("due_at IS NOT NULL")),
+    Index("ix_delivery_receipt_due", "overdue_at", "receipt_due_at", **_only("owner <> ''")),
+    Index("ix_delivery_unread", "receiver_her_id", **_only("read_at IS NULL")),
     Index("ix_delivery_receiver_created_at", "receiver_her_id", "created_at"),
     Index(
-        "ix_delivery_wrong",
-        "state",
-        "changed_at",
-        postgresql_where=text("handled_at IS NULL AND state IN ('rejected', 'failed')"),
-        sqlite_where=text("handled_at IS NULL AND state IN ('rejected', 'failed')"),
+        "ix_delivery_receipt_errors",
+        "receipt_errors",
+        postgresql_using="gin",
+        postgresql_ops={"receipt_errors": "jsonb_path_ops"},
+        **_only("receipt_errors <> '[]'"),
+    ),
+    Index(
+        "ix_delivery_wrong", "state", "changed_at", **_only("handled_at IS NULL AND state IN ('rejected', 'failed')")
     ),
 )
 
@@ -299,13 +286,7 @@ notification = Table(
     Column("deleted_at", Instant),
     Index("ix_notification_her_id_position", "her_id", "position"),
     Index("ix_notification_message_id", "message_id"),
-    Index(
-        "ix_notification_unread",
-        "her_id",
-        "position",
-        postgresql_where=text("deleted_at IS NULL"),
-        sqlite_where=text("deleted_at IS NULL"),
-    ),
+    Index("ix_notification_unread", "her_id", "position", **_only("deleted_at IS NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -331,14 +312,7 @@ audit = Table(
     Index("ix_audit_at_id", "at", "id"),
     Index("ix_audit_event_at_id", "event", "at", "id"),
     Index("ix_audit_actor_at_id", "actor", "at", "id"),
-    Index(
-        "ix_audit_her_id_at_id",
-        "her_id",
-        "at",
-        "id",
-        postgresql_where=text("message_id IS NULL"),
-        sqlite_where=text("message_id IS NULL"),
-    ),
+    Index("ix_audit_her_id_at_id", "her_id", "at", "id", **_only("message_id IS NULL")),
     sqlite_autoincrement=True,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint, Uuid
 
-from messaging.store.tables import Instant, metadata
+from messaging.store.tables import Document, Instant, metadata
 
 account = Table(
     "account",
@@ -55,4 +55,16 @@ sign_in = Table(
     Column("ends_at", Instant, nullable=False, index=True),
 )
 
-__all__ = ["account", "account_party", "failed_sign_in", "metadata", "sign_in"]
+# What somebody searches for again and again: the filters of the list of messages, as they stand in its address.
+saved_search = Table(
+    "saved_search",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account", ForeignKey("account.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("filters", Document, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    UniqueConstraint("account", "name"),
+)
+
+__all__ = ["account", "account_party", "failed_sign_in", "metadata", "saved_search", "sign_in"]

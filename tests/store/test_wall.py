@@ -24,6 +24,7 @@ from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import migrate, wall
 from messaging.store import tables as t
+from messaging.store import tables_of_people as of_people
 from messaging.store import tables_of_routes as of_routes
 from messaging.store.session import Database, ReadTx
 from world import Databases, World, as_application, owning
@@ -64,6 +65,10 @@ async def lived(running: World) -> World:
         await tx.connection.execute(of_routes.mailbox_poll.insert().values(her_id=NURSING, polled_at=exchange.clock()))
         whom = {"her_id": NURSING, "name": "Odd", "phone": "", "email": "", "changed_at": exchange.clock()}
         await tx.connection.execute(of_routes.party_contact.insert().values(whom))
+        kari = {"name": "kari", "display_name": "Kari", "role": "operator", "created_at": exchange.clock()}
+        await tx.connection.execute(of_people.account.insert().values(kari))
+        search = {"id": uuid4(), "account": "kari", "name": "late", "filters": {}, "saved_at": exchange.clock()}
+        await tx.connection.execute(of_people.saved_search.insert().values(search))
     admin, review = Client("admin", "admin", Role.ADMIN), exchange.clock() + timedelta(days=1)
     await place_hold(exchange, admin, HoldScope.PARTY, str(NURSING), reason="a complaint", review_at=review)
     await Sealer(exchange).seal()
