@@ -6,6 +6,7 @@ SamhandlingError
 │   ├── DatabaseUnavailable   the database does not answer, or its answer was lost
 │   │   └── TransactionConflict   two transactions stood in each other's way, and this one was undone
 │   ├── StorageFull           the disk's reserve is reached
+│   ├── NotReady              a message could not be taken in now, for these reasons
 │   ├── DocumentDamaged       what is kept of a document is not what was written
 │   └── Busy                  as many large requests are under way as the memory holds
 └── CallerError               the caller asked for something it may not have
@@ -55,6 +56,14 @@ class TransactionConflict(DatabaseUnavailable):
 
 class StorageFull(Unavailable):
     """The disk's reserve is reached; nothing more is taken in until there is room."""
+
+
+class NotReady(Unavailable):
+    """A message could not be taken in now; `reasons` has a sentence for each thing that stands in its way."""
+
+    def __init__(self, reasons: Sequence[str], *, retry_after: int = 5) -> None:
+        super().__init__("The exchange could not take a message in now.", retry_after=retry_after)
+        self.reasons = tuple(reasons)
 
 
 class DocumentDamaged(Unavailable):

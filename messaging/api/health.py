@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from messaging.api import problems
 from messaging.api.door import Here
 from messaging.api.shapes import Health
-from messaging.flow import inspect
+from messaging.flow.ready import require_ready
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -20,6 +20,6 @@ async def live() -> Health:
 
 @router.get("/ready", responses=problems.documented((500, 503)))
 async def ready(exchange: Here) -> Health:
-    """Tell that the database answers and that there is room."""
-    await inspect.ready(exchange)
+    """Tell that the database answers, that there is room, and that the process is not stopping; or what is missing."""
+    await require_ready(exchange)
     return Health()

@@ -16,6 +16,8 @@ from messaging.api.security import DOCUMENTED
 from messaging.flow.measure import Figures, figures
 from messaging.model.lengths import LONGEST, at_most
 from messaging.model.lifecycle import FINAL, State
+from messaging.store.overview import MOST
+from messaging.store.routes import RouteRecord
 
 router = APIRouter(route_class=Door, dependencies=[DOCUMENTED], tags=["operations"])
 
@@ -50,6 +52,7 @@ class _Told(Collector):
         """Give each metric with its values."""
         yield from self._gone_through()
         yield from self._waiting()
+        yield from self._routes()
         yield from self._own()
 
     def _gone_through(self) -> Iterator[Metric]:
@@ -92,6 +95,22 @@ class _Told(Collector):
         for route, queued in sorted(told.routes.items()):
             routes.add_metric([route], queued)
         yield routes
+        yield GaugeMetricFamily(
+            "samhandling_apprecs_overdue", f"AppRecs that were due and have not come, up to {MOST}", told.overdue.count
+        )
+        yield GaugeMetricFamily("samhandling_mailboxes_silent", "Mailboxes that nobody asks for", value=told.silent)
+
+    def _routes(self) -> Iterator[Metric]:
+        """Tell how each route stands, whether or not it has an adapter here."""
+        parked = GaugeMetricFamily("samhandling_route_parked", "1: an operator has parked it", labels=["route"])
+        resting = GaugeMetricFamily("samhandling_route_resting", "1: it rests after failures", labels=["route"])
+        failures = GaugeMetricFamily("samhandling_route_failures", "Attempts that failed in a row", labels=["route"])
+        for name in sorted({*self._told.routes, *self._told.standing}):
+            one = self._told.standing.get(name, RouteRecord(name))
+            parked.add_metric([name], one.parked_at is not None)
+            resting.add_metric([name], one.rests_until is not None and one.rests_until > self._told.at)
+            failures.add_metric([name], one.failures)
+        yield from (parked, resting, failures)
 
     def _own(self) -> Iterator[Metric]:
         told = self._told

@@ -69,7 +69,8 @@ def problem_of(error: Exception) -> Problem:
         case errors.Unavailable() | errors.TooManyRequests():
             busy = isinstance(error, errors.TooManyRequests)
             status = HTTPStatus.TOO_MANY_REQUESTS if busy else HTTPStatus.SERVICE_UNAVAILABLE
-            return Problem(status, str(error), status, headers={"Retry-After": str(error.retry_after)})
+            reasons = error.reasons if isinstance(error, errors.NotReady) else ()
+            return Problem(status, str(error), status, reasons, {"Retry-After": str(error.retry_after)})
         case errors.CallerError():
             status = next(status for kind, status in _STATUSES if isinstance(error, kind))
             challenges = error.challenges if isinstance(error, errors.Unauthenticated) else ()

@@ -11,13 +11,12 @@ from messaging.errors import InvalidRequest, NotFound
 from messaging.flow import refuse, trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import document_of, opened
-from messaging.flow.receive import require_room
 from messaging.flow.said import in_words
 from messaging.keys import Payload
 from messaging.model.access import Action, Resource, authorise, permit
 from messaging.model.audit import AuditEvent
 from messaging.model.party import Client, Party
-from messaging.model.sight import NOTHING, Sight
+from messaging.model.sight import Sight
 from messaging.model.succession import Succession, among
 from messaging.spi import Parcel
 from messaging.store import audit, deliveries, messages, parties, payloads, succession
@@ -216,13 +215,6 @@ async def every_party(exchange: Exchange, actor: Client) -> list[Party]:
     authorise(actor, Action.OVERSEE)
     async with exchange.database.read(Sight.of(actor)) as tx:
         return await parties.every(tx)
-
-
-async def ready(exchange: Exchange) -> None:
-    """Raise Unavailable unless the exchange could take a message in now."""
-    require_room(exchange)
-    async with exchange.database.read(NOTHING) as tx:
-        await parties.count(tx)
 
 
 async def every_client(exchange: Exchange, actor: Client) -> list[Client]:

@@ -226,7 +226,8 @@ async def test_a_database_that_is_away_is_503_at_every_door(away: Api) -> None:
         assert answer.status_code == 503, answer.text
         assert int(answer.headers["Retry-After"]) > 0
     health = await away.of(None)
-    assert (await health.get("/health/ready")).status_code == 503
+    (reason,) = (await health.get("/health/ready")).json()["validationErrors"]
+    assert reason.startswith("database: ")
     assert (await health.get("/health/live")).json() == {"status": "ok"}
 
 
@@ -236,7 +237,9 @@ async def test_a_disk_that_is_nearly_full_is_503_and_nothing_is_taken_in(api: Ap
     api.app.state.exchange = replace(exchange, terms=terms, data_folder=tmp_path)
     for answer in await through_each_door(api, ADMITTED):
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
-    assert (await (await api.of(None)).get("/health/ready")).status_code == 503
+    unready = await (await api.of(None)).get("/health/ready")
+    assert unready.status_code == 503
+    assert [reason.partition(":")[0] for reason in unready.json()["validationErrors"]] == ["disk"]
     api.app.state.exchange = exchange
     assert (await (await api.of(None)).get("/health/ready")).json() == {"status": "ok"}
     assert (await (await api.of("operator")).get("/operations/messages")).json()["messages"] == []
