@@ -37,7 +37,9 @@ async def by_receiver(tx: ReadTx, *, most: int) -> tuple[dict[int, Waiting], int
 async def by_route(tx: ReadTx) -> dict[str, int]:
     """Tell how many deliveries stand in line for each route."""
     query = (
-        select(t.delivery.c.route, func.count()).where(t.delivery.c.state == State.PENDING).group_by(t.delivery.c.route)
+        select(t.delivery.c.route, func.count())
+        .where(t.unusual_delivery, t.delivery.c.state == State.PENDING)
+        .group_by(t.delivery.c.route)
     )
     return {row[0]: int(row[1]) for row in await tx.execute(query)}
 

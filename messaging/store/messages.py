@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import ge, le, lt
 from typing import Any
 from uuid import UUID
 
@@ -68,7 +69,7 @@ async def named(tx: ReadTx, text: str, *, limit: int = 100) -> list[UUID]:
 
 async def with_deliveries(tx: ReadTx, ids: Collection[UUID]) -> list[t.Row]:
     """Read messages by their ids, each with its deliveries under `deliveries`."""
-    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids), t.whole_message))
+    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids), t.whole_message).order_by(*_NEWEST))
     return await _with_deliveries(tx, [dict(row) for row in found.mappings()])
 
 
@@ -153,18 +154,22 @@ def is_party(her_ids: Collection[int]) -> Any:
 
 
 def _is_for(her_ids: Collection[int]) -> Any:
-    receives = exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.receiver_her_id.in_(her_ids))
-    return receives.correlate(t.message)
+    """Say it for receivers; OFFSET 0 keeps PostgreSQL from hashing all that they ever got, to look at fifty of them."""
+    c = t.delivery.c
+    own = select(c.id).where(c.message_id == t.message.c.id, c.receiver_her_id.in_(her_ids))
+    return own.correlate(t.message).offset(0).exists()
 
 
 def _has_id(text: str) -> Any:
-    named = [t.message.c.msg_id == text, t.message.c.conversation_id == text, t.message.c.parent_id == text]
-    try:
+    """Say in SQL that an id means a message; each way to mean it is looked up in an index of its own."""
+    c = t.message.c
+    meant = [c.msg_id == text, c.conversation_id == text, c.parent_id == text]
+    found = [select(c.id).where(one) for one in meant]
+    with suppress(ValueError):
         own = UUID(text)
-    except ValueError:
-        return or_(*named)
-    delivered = exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.id == own)
-    return or_(t.message.c.id == own, t.message.c.answers_id == own, delivered, *named)
+        found += [select(c.id).where(one) for one in (c.id == own, c.answers_id == own)]
+        found.append(select(t.delivery.c.message_id).where(t.delivery.c.id == own))
+    return c.id.in_(union(*found))
 
 
 def _matching(tx: ReadTx, wanted: Search) -> Select[Any]:
@@ -193,11 +198,19 @@ def _of_deliveries(tx: ReadTx, wanted: Search) -> Iterator[Any]:
         if her_ids is not None:
             yield is_party(her_ids)
     if wanted.state is not None:
-        yield exists().where(t.delivery.c.message_id == t.message.c.id, t.delivery.c.state == wanted.state)
+        yield _stands_in(wanted.state)
     if wanted.fault is not None:
         yield t.message.c.id.in_(_with_fault(tx, wanted.fault))
     if wanted.overdue_at is not None:
         yield t.message.c.id.in_(_overdue(wanted.overdue_at))
+
+
+def _stands_in(state: str) -> Any:
+    """Say in SQL that a delivery is in a state; the states that are not the end of nearly all have an index."""
+    c = t.delivery.c
+    if state in t.USUAL_ENDS:
+        return exists().where(c.message_id == t.message.c.id, c.state == state).correlate(t.message)
+    return t.message.c.id.in_(select(c.message_id).where(t.unusual_delivery, c.state == state))
 
 
 def _with_fault(tx: ReadTx, code: str) -> Any:
@@ -224,9 +237,40 @@ def _overdue(at: datetime) -> Any:
 
 
 async def search(tx: ReadTx, wanted: Search) -> list[t.Row]:
-    """List messages, newest first, each with its deliveries under `deliveries`."""
-    query = _matching(tx, wanted).order_by(t.message.c.received_at.desc(), t.message.c.id.desc()).limit(wanted.limit)
+    """List messages, newest first, each with its deliveries."""
+    if own := _own(wanted):
+        return await with_deliveries(tx, await _newest_of(tx, wanted, own))
+    query = _matching(tx, wanted).order_by(*_NEWEST).limit(wanted.limit)
     return await _with_deliveries(tx, [dict(row) for row in (await tx.execute(query)).mappings()])
+
+
+_NEWEST = (t.message.c.received_at.desc(), t.message.c.id.desc())
+_MOST_APART = 50
+
+
+def _own(wanted: Search) -> Collection[int]:
+    """Name the parties whose messages are looked through one by one; none where something else finds few at once."""
+    own = wanted.her_ids if wanted.party is None else [wanted.party]
+    few = wanted.fault or wanted.any_id or wanted.overdue_at or wanted.state not in (None, *t.USUAL_ENDS)
+    return () if few or own is None or len(own) > _MOST_APART else own
+
+
+async def _newest_of(tx: ReadTx, wanted: Search, own: Collection[int]) -> list[UUID]:
+    """Name the newest messages that some parties have sent or got: each party's newest stand together in an index.
+
+    No database finds them so by itself when it is asked for all at once: it reads everything that they ever got.
+    """
+    delivered, last = t.delivery.c.created_at, wanted.before[0] if wanted.before else None
+    bounds = ((ge, wanted.received_from), (lt, wanted.received_to), (le, last))
+    every = _matching(tx, wanted).with_only_columns(t.message.c.id, t.message.c.received_at)
+    got = every.join(t.delivery, t.delivery.c.message_id == t.message.c.id)
+    got = got.where(*(compare(delivered, moment) for compare, moment in bounds if moment is not None))
+    got = got.order_by(delivered.desc(), t.message.c.id.desc())
+    parts = [every.where(t.message.c.sender_her_id == her_id).order_by(*_NEWEST) for her_id in own]
+    parts += [got.where(t.delivery.c.receiver_her_id == her_id) for her_id in own]
+    found = union(*(select(part.limit(wanted.limit).subquery()) for part in parts)).subquery()
+    query = select(found.c.id).order_by(found.c.received_at.desc(), found.c.id.desc()).limit(wanted.limit)
+    return list(await tx.scalars(query))
 
 
 async def _with_deliveries(tx: ReadTx, rows: list[t.Row]) -> list[t.Row]:

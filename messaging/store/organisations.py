@@ -15,6 +15,8 @@ from messaging.store import tables_of_routes as of_routes
 from messaging.store.session import ReadTx, WriteTx
 
 _MOST_VERSIONS = 100
+_NEWEST = 1_000
+"""So many of a party's messages tell what it sends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,19 @@ async def owed(tx: ReadTx, her_ids: Collection[int], *, at: datetime) -> dict[in
 
 
 async def sent_with(tx: ReadTx, her_ids: Collection[int], *, since: datetime) -> list[t.Row]:
-    """Name the types, versions and systems that some parties have sent with since a moment."""
-    c = t.message.c
-    query = (
-        select(c.type, c.version, c.source_system)
-        .where(c.received_at >= since, c.sender_her_id.in_(her_ids), t.whole_message)
-        .distinct()
-        .order_by(c.type, c.version, c.source_system)
-        .limit(_MOST_VERSIONS)
-    )
-    return [dict(row) for row in (await tx.execute(query)).mappings()]
+    """Name the types, versions and systems that some parties have sent with since a moment, by each one's newest."""
+    c, found = t.message.c, set[tuple[str, str, str]]()
+    for her_id in her_ids:
+        newest = (
+            select(c.type, c.version, c.source_system)
+            .where(c.received_at >= since, c.sender_her_id == her_id, t.whole_message)
+            .order_by(c.received_at.desc(), c.id.desc())
+            .limit(_NEWEST)
+            .subquery()
+        )
+        found.update((row[0], row[1], row[2]) for row in await tx.execute(select(newest).distinct()))
+    named = sorted(found)[:_MOST_VERSIONS]
+    return [{"type": kind, "version": version, "source_system": system} for kind, version, system in named]
 
 
 async def contacts(tx: ReadTx, her_ids: Collection[int]) -> dict[int, Contact]:

@@ -71,7 +71,7 @@ async def uncollected(tx: ReadTx, *, at: datetime, her_ids: Collection[int] | No
     """Count deliveries that lie in a mailbox longer than they should, and nobody has taken."""
     query = (
         select(t.delivery.c.created_at)
-        .where(t.delivery.c.state == State.WAITING.value, t.delivery.c.alarmed_at < at)
+        .where(t.unusual_delivery, t.delivery.c.state == State.WAITING.value, t.delivery.c.alarmed_at < at)
         .order_by(t.delivery.c.created_at)
     )
     return await _count(tx, _of(query, her_ids))

@@ -65,6 +65,7 @@ async def silent(tx: ReadTx, *, since: datetime, her_ids: Collection[int] | None
     never_asked = (
         select(t.delivery.c.receiver_her_id, func.min(t.delivery.c.created_at))
         .where(
+            t.unusual_delivery,
             t.delivery.c.state == State.WAITING.value,
             t.delivery.c.created_at < since,
             ~select(poll.c.her_id).where(poll.c.her_id == t.delivery.c.receiver_her_id).exists(),

@@ -182,6 +182,7 @@ message = Table(
     UniqueConstraint("sender_her_id", "msg_id"),
     UniqueConstraint("answers_id", "sender_her_id"),
     Index("ix_message_received_at_id", "received_at", "id", **_only("reduced_at IS NULL")),
+    Index("ix_message_sender_received_at", "sender_her_id", "received_at", "id", **_only("reduced_at IS NULL")),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
     Index("ix_message_parent_id", "parent_id"),
@@ -245,6 +246,7 @@ delivery = Table(
     Index("ix_delivery_receipt_due", "overdue_at", "receipt_due_at", **_only("owner <> ''")),
     Index("ix_delivery_unread", "receiver_her_id", **_only("read_at IS NULL")),
     Index("ix_delivery_receiver_created_at", "receiver_her_id", "created_at"),
+    Index("ix_delivery_unusual", "state", "created_at", **_only("state NOT IN ('acknowledged', 'delivered')")),
     Index(
         "ix_delivery_receipt_errors",
         "receipt_errors",
@@ -259,6 +261,12 @@ delivery = Table(
 
 open_delivery = literal_column("delivery.owner <> ''", Boolean)
 """Somebody owes the next step; written as in the index that it is found by."""
+
+USUAL_ENDS = frozenset({"acknowledged", "delivered"})
+"""The states in which nearly all deliveries end."""
+
+unusual_delivery = literal_column("delivery.state NOT IN ('acknowledged', 'delivered')", Boolean)
+"""It has not ended as nearly all do; written as in the index that it is found by."""
 
 attempt = Table(
     "attempt",
