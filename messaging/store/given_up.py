@@ -42,8 +42,8 @@ class Found:
 
 def _those(query: Select[Any], wanted: GivenUp) -> Select[Any]:
     query = query.where(
+        t.wrong_delivery,
         t.delivery.c.state == State.FAILED.value,
-        t.delivery.c.handled_at.is_(None),
         t.delivery.c.changed_at <= wanted.until,
     )
     if wanted.since is not None:

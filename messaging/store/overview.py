@@ -61,7 +61,7 @@ async def wrong(tx: ReadTx, state: State, *, her_ids: Collection[int] | None) ->
     """Count rejected or failed deliveries that nobody has looked at."""
     query = (
         select(t.delivery.c.changed_at)
-        .where(t.delivery.c.state == state.value, t.delivery.c.handled_at.is_(None))
+        .where(t.wrong_delivery, t.delivery.c.state == state.value)
         .order_by(t.delivery.c.changed_at)
     )
     return await _count(tx, _of(query, her_ids))

@@ -79,12 +79,13 @@ async def parked(tx: ReadTx) -> Need:
 
 async def waiting(tx: ReadTx, names: Collection[str]) -> dict[str, Need]:
     """Tell what stands in line for some routes, and for those without an adapter; each count stops at a bound."""
-    others = select(t.delivery.c.route).where(t.delivery.c.state == State.PENDING.value).distinct()
+    pending = (t.unusual_delivery, t.delivery.c.state == State.PENDING.value)
+    others = select(t.delivery.c.route).where(*pending).distinct()
     found = {}
     for name in sorted({*names, *(await tx.scalars(others))}):
         some = (
             select(t.delivery.c.created_at)
-            .where(t.delivery.c.route == name, t.delivery.c.state == State.PENDING.value)
+            .where(t.delivery.c.route == name, *pending)
             .order_by(t.delivery.c.created_at)
             .limit(MOST)
             .subquery()

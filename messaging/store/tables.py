@@ -23,7 +23,6 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
-    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -244,6 +243,7 @@ delivery = Table(
     Index("ix_delivery_claim", "route", "due_at", **_only("state = 'pending'")),
     Index("ix_delivery_due", "due_at", **_only("due_at IS NOT NULL")),
     Index("ix_delivery_receipt_due", "overdue_at", "receipt_due_at", **_only("owner <> ''")),
+    Index("ix_delivery_owed", "receiver_her_id", "expects_receipt", **_only("owner <> ''")),
     Index("ix_delivery_unread", "receiver_her_id", **_only("read_at IS NULL")),
     Index("ix_delivery_receiver_created_at", "receiver_her_id", "created_at"),
     Index("ix_delivery_unusual", "state", "created_at", **_only("state NOT IN ('acknowledged', 'delivered')")),
@@ -259,14 +259,17 @@ delivery = Table(
     ),
 )
 
-open_delivery = literal_column("delivery.owner <> ''", Boolean)
-"""Somebody owes the next step; written as in the index that it is found by."""
+open_delivery = text("delivery.owner <> ''")
+"""Somebody owes the next step; written as in the index that it is found by, or SQLite does not take the index."""
 
 USUAL_ENDS = frozenset({"acknowledged", "delivered"})
 """The states in which nearly all deliveries end."""
 
-unusual_delivery = literal_column("delivery.state NOT IN ('acknowledged', 'delivered')", Boolean)
+unusual_delivery = text("delivery.state NOT IN ('acknowledged', 'delivered')")
 """It has not ended as nearly all do; written as in the index that it is found by."""
+
+wrong_delivery = text("delivery.handled_at IS NULL AND delivery.state IN ('rejected', 'failed')")
+"""It went wrong and nobody has looked at it; written as in the index that it is found by."""
 
 attempt = Table(
     "attempt",
