@@ -5,6 +5,7 @@ SamhandlingError
 ├── Unavailable               the exchange cannot keep its promise just now: 503, the caller repeats safely
 │   ├── DatabaseUnavailable   the database does not answer, or its answer was lost
 │   │   └── TransactionConflict   two transactions stood in each other's way, and this one was undone
+│   ├── TooSlow               a page's question took longer than anybody waits for a page
 │   ├── StorageFull           the disk's reserve is reached
 │   ├── NotReady              a message could not be taken in now, for these reasons
 │   ├── DocumentDamaged       what is kept of a document is not what was written
@@ -52,6 +53,10 @@ class DatabaseUnavailable(Unavailable):
 
 class TransactionConflict(DatabaseUnavailable):
     """Two transactions stood in each other's way, and this one was undone; nothing of it was kept."""
+
+
+class TooSlow(Unavailable):
+    """A page's question took longer than anybody waits for a page, and was broken off."""
 
 
 class StorageFull(Unavailable):

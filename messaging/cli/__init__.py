@@ -22,6 +22,7 @@ from messaging.cli import (
     roads,
     schemas,
     serving,
+    topping,
 )
 from messaging.errors import CallerError, ConfigurationError, Unavailable
 from messaging.logs import logger_of
@@ -42,6 +43,7 @@ app.command()(serving.demo)
 app.command()(serving.migrate)
 app.command()(serving.check)
 app.command()(serving.version)
+app.command()(topping.top)
 app.command()(documents.validate)
 app.add_typer(registering.parties, name="parties")
 app.add_typer(calling.clients, name="clients")

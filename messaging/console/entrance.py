@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -13,10 +14,15 @@ from fastapi.routing import APIRoute
 from messaging.api.door import exchange_of
 from messaging.api.forms import Form, signed_in_form
 from messaging.api.security import credentials_of
-from messaging.errors import Unauthenticated
+from messaging.console.page import render
+from messaging.errors import TooSlow, Unauthenticated
 from messaging.flow.authenticate import authenticate
+from messaging.store.session import HURRY
 
 SIGN_IN = "/sign-in"
+
+LONGEST_LOOK = 2.0
+"""Seconds after which a page stops waiting for the database, and says so."""
 
 
 class Page(APIRoute):
@@ -35,7 +41,13 @@ class Page(APIRoute):
                     raise
                 wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303)
-            return await route(request)
+            hurry = HURRY.set(LONGEST_LOOK)
+            try:
+                return await route(request)
+            except TooSlow:
+                return render(request, "slow.html", "", status=HTTPStatus.SERVICE_UNAVAILABLE, seconds=LONGEST_LOOK)
+            finally:
+                HURRY.reset(hurry)
 
         return enter
 

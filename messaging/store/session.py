@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NewType
@@ -20,10 +21,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from messaging.errors import ConfigurationError, DatabaseUnavailable, TransactionConflict
+from messaging.errors import ConfigurationError, DatabaseUnavailable, TooSlow, TransactionConflict
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import tables as t
 from messaging.store.wall import look_with
+
+HURRY: ContextVar[float | None] = ContextVar("hurry", default=None)
+"""Seconds after which a look into the database is broken off; None: it takes its time. Pages set it for themselves."""
 
 ReadTx = NewType("ReadTx", AsyncConnection)
 """A connection that may only look."""
@@ -74,6 +78,9 @@ _UNREACHABLE = (
 )
 
 
+_CANCELLED = "57014"
+"""The SQLSTATE of a statement that was broken off."""
+
 _UNDONE = "40"
 """The SQLSTATE class of a transaction that the database undid for another's sake."""
 
@@ -81,6 +88,11 @@ _UNDONE = "40"
 def sqlstate(error: BaseException) -> str:
     """Give the five characters by which the database says what went wrong; empty when it says none."""
     return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
+def _is_broken_off(error: BaseException) -> bool:
+    interrupted = isinstance(error, OperationalError) and str(error.orig) == "interrupted"
+    return interrupted or sqlstate(error) == _CANCELLED
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -176,11 +188,15 @@ class Database:
 
     @asynccontextmanager
     async def read(self, sight: Sight) -> AsyncIterator[ReadTx]:
-        """Open a transaction that only looks, and on PostgreSQL sees no more than `sight` says."""
+        """Open a transaction that only looks, and on PostgreSQL sees no more than `sight` says.
+
+        Raises TooSlow when it was asked in a hurry and takes longer.
+        """
         with _outages():
             async with self._readers.connect() as connection, connection.begin():
                 await look_with(connection, sight)
-                yield ReadTx(connection)
+                async with _hurried(connection):
+                    yield ReadTx(connection)
 
     @asynccontextmanager
     async def write(self, sight: Sight) -> AsyncIterator[WriteTx]:
@@ -226,6 +242,34 @@ class Database:
             await self._writers.dispose()
 
 
+@asynccontextmanager
+async def _hurried(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Let the database break a statement off that takes too long; in SQLite, whatever runs when the time is up."""
+    seconds = HURRY.get()
+    if seconds is None:
+        yield
+        return
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT set_config('statement_timeout', :most, true)"), {"most": _ms(seconds)})
+        yield
+        return
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+
+    async def interrupt() -> None:
+        await asyncio.sleep(seconds)
+        await driver.interrupt()
+
+    timer = asyncio.create_task(interrupt())
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _ms(seconds: float) -> str:
+    return str(round(seconds * 1_000))
+
+
 class _outages:  # noqa: N801 - reads as a statement
     """Turn an outage of the database into DatabaseUnavailable; a lost COMMIT is one too, since nobody knows its end."""
 
@@ -235,6 +279,8 @@ class _outages:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and sqlstate(error).startswith(_UNDONE):
             raise TransactionConflict("Others were writing the same; repeat the same request in a moment.") from error
+        if error is not None and _is_broken_off(error):
+            raise TooSlow("The question took longer than a page waits; ask for less.") from error
         if error is not None and is_unavailable(error):
             raise DatabaseUnavailable("The database does not answer; repeat the same request in a moment.") from error
 
