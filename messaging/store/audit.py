@@ -90,23 +90,31 @@ class Wanted:
 async def search(tx: ReadTx, wanted: Wanted) -> list[t.Row]:
     """Read lines, newest first."""
     c = t.audit.c
-    conditions = [*_about(wanted), *_said(wanted)]
+    conditions = [*_about(tx, wanted), *_said(wanted)]
     if wanted.before is not None:
         conditions.append(tuple_(c.at, c.id) < tuple_(*wanted.before))
     query = select(t.audit).where(and_(True, *conditions)).order_by(c.at.desc(), c.id.desc()).limit(wanted.limit)
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 
 
-def _about(wanted: Wanted) -> Iterator[Any]:
+def _about(tx: ReadTx, wanted: Wanted) -> Iterator[Any]:
     """Say in SQL which messages or which party lines are about."""
     c = t.audit.c
     for her_ids in (wanted.her_ids, None if wanted.party is None else [wanted.party]):
         if her_ids is not None:
-            yield c.message_id.in_(select(t.message.c.id).where(is_party(her_ids)))
+            yield _of_messages_of(tx, her_ids)
     if wanted.itself is not None:
         yield and_(c.message_id.is_(None), c.her_id == wanted.itself)
     if wanted.message_ids is not None:
         yield c.message_id.in_(wanted.message_ids)
+
+
+def _of_messages_of(tx: ReadTx, her_ids: Collection[int]) -> Any:
+    """Say in SQL that a line is about a message of some parties; SQLite would first gather all that they ever had."""
+    own = select(t.message.c.id).where(is_party(her_ids))
+    if tx.dialect.name == "postgresql":
+        return t.audit.c.message_id.in_(own)
+    return own.where(t.message.c.id == t.audit.c.message_id).correlate(t.audit).offset(0).exists()
 
 
 def _said(wanted: Wanted) -> Iterator[Any]:
