@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from messaging import __version__, traces
 from messaging.documents import Catalogue, CodeLists, Explainer, Validator
 from messaging.documents.parser_version import require_safe_parser
 from messaging.errors import ConfigurationError, Unavailable
 from messaging.flow import work
 from messaging.flow.admission import Admission
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
+from messaging.flow.channels import Channels
 from messaging.flow.exchange import Exchange
 from messaging.flow.issuers import Issuer
 from messaging.keys import Vault
 from messaging.logs import logger_of
 from messaging.master_keys import master_keys
-from messaging.memory import return_large_pieces
+from messaging.memory import leave_what_stays, return_large_pieces
 from messaging.model.clock import Clock, system_clock
 from messaging.model.log import LogEvent
 from messaging.model.sight import EVERYTHING, NOTHING
@@ -38,11 +40,13 @@ from messaging.settings import (
 )
 from messaging.signing import SigningKey
 from messaging.store import encryption_keys, migrate, parties
+from messaging.store.alone import DatabaseAlone
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
 from messaging.store.keys import KeyUses
 from messaging.store.proofs import UsedProofs
 from messaging.store.session import Database
+from messaging.store.shared_clock import SharedClock
 from messaging.store.wakeups import Wakeups
 
 if TYPE_CHECKING:  # only `create_app` needs it, and the terminal's commands start quicker without
@@ -53,27 +57,28 @@ logger = logger_of(__name__)
 
 @asynccontextmanager
 async def open_exchange(
-    settings: Settings, *, clock: Clock = system_clock, registry: Registry | None = None
+    settings: Settings, *, clock: Clock | None = None, registry: Registry | None = None, alone: bool = False
 ) -> AsyncIterator[Exchange]:
     """Open every part of the exchange, and close them in the reverse order; nothing runs yet.
 
-    Raises ConfigurationError when a setting, an adapter, a route or the database cannot be trusted.
+    `alone`: no requests are served beside, so that SQLite may be asked without threads.
+    Without a `clock` the time is the database's, or on SQLite the host's. Raises ConfigurationError when a setting, an
+    adapter, a route or the database cannot be trusted.
     """
     installed = registry or Registry.discover()
     routes, reach = settings.routing(), Reach(settings.calls_allowed)
     require_known(routes.named(), settings.adapters)
-    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    database = (DatabaseAlone if alone else Database)(settings.database_url, pool_size=settings.database_pool_size)
     try:
         if database.file is not None:
             make_private(database.file)
         await database.check()
+        clock = clock or await _clock_of(database)
         async with _owning(settings) as owner:
             await migrate.require_current(database, owner=owner)
         await database.continue_positions()
         vault = await open_vault(settings, database, at=clock())
-        async with database.read(NOTHING) as tx:
-            named = {party.route for party in await parties.every(tx) if party.route}
-        require_known(named, settings.adapters)
+        require_known(await _routes_of_parties(database), settings.adapters)
         validator = validator_of(settings, clock)
         signatures = settings.signatures.signatures()
         with closing(validator), closing(Explainer(validator.catalogue)) as explainer:
@@ -104,11 +109,26 @@ async def open_exchange(
                     signatures=signatures,
                     anchors=tuple([await _anchor(one, reach) for one in settings.anchors()]),
                     reach=reach,
+                    channels=await _channels(settings, reach),
                     admission=Admission(settings.admission()),
                     providers={name: await _provider(name, one, reach) for name, one in settings.providers.items()},
                 )
     finally:
         await database.close()
+
+
+async def _routes_of_parties(database: Database) -> set[str]:
+    async with database.read(NOTHING) as tx:
+        return {party.route for party in await parties.every(tx) if party.route}
+
+
+async def _clock_of(database: Database) -> Clock:
+    """Take the time from what all processes share."""
+    if database.is_sqlite:
+        return system_clock
+    shared = SharedClock(database)
+    await shared.agree()
+    return shared
 
 
 @asynccontextmanager
@@ -196,6 +216,15 @@ async def _provider(name: str, setting: ProviderSetting, reach: Reach) -> Provid
     return Provider(setting.trust(name), reach)
 
 
+async def _channels(settings: Settings, reach: Reach) -> Channels:
+    for name, one in settings.alarm_webhooks.items():
+        try:
+            await reach.check(one.url)
+        except ValueError as error:
+            raise ConfigurationError(f"alarm_webhooks.{name}.url: {error}.") from None
+    return settings.channels(reach)
+
+
 async def _anchor(setting: AnchorSetting, reach: Reach) -> Anchor:
     match setting:
         case FileAnchorSetting():
@@ -231,6 +260,11 @@ def only_server(settings: Settings) -> Iterator[None]:
         yield
 
 
+def traced(settings: Settings) -> AbstractContextManager[None]:
+    """Send traces where the settings say, while the block lasts."""
+    return traces.sent_to(settings.traces_endpoint, version=__version__)
+
+
 @contextmanager
 def _told_if_refused() -> Iterator[None]:
     """Log in words why the start is refused; a server would only tell that it was."""
@@ -253,14 +287,21 @@ def every_door() -> FastAPI:
     return app
 
 
-def create_app(settings: Settings, *, clock: Clock = system_clock, registry: Registry | None = None) -> FastAPI:
-    """Make the application; the exchange opens when it starts and closes when it stops."""
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, registry: Registry | None = None, alone: bool = False
+) -> FastAPI:
+    """Make the application; the exchange opens when it starts and closes when it stops.
+
+    `alone`: its process does nothing else.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Exchange]]:
-        with _told_if_refused(), only_server(settings):
+        with _told_if_refused(), only_server(settings), traced(settings):
             async with open_exchange(settings, clock=clock, registry=registry) as exchange, work.running(exchange):
                 app.state.exchange = exchange
+                if alone:
+                    leave_what_stays()
                 yield {"exchange": exchange}
                 del app.state.exchange  # routers outlive the application, and would keep all of the exchange alive
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from messaging.flow.jose import ASYMMETRIC
 from messaging.model.access import Action
+from messaging.model.address import is_here
 from messaging.model.edge import Edge
 from messaging.model.issuer import IssuerTerms
 
@@ -22,16 +23,9 @@ def _url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment or "@" in value:
         raise ValueError("must be a URL such as https://name.example/path, without a query and without credentials")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_here(parts.hostname):
         raise ValueError("must begin with https://; http is taken only on this machine's own addresses")
     return value
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _algorithm(value: str) -> str:

@@ -12,7 +12,9 @@ from messaging import http
 from messaging.reach import OutOfReach, Reach, Resolve, resolve
 
 _MOST_CONNECTIONS = 100
-_KEPT_SECONDS = 5.0
+_KEPT_CONNECTIONS = 0
+"""Each request has a connection of its own: on one that is kept, an answer that nobody asked for would be taken as the
+answer to the next request, and a message for which that says 200 would never have arrived."""
 _NEXT_AFTER = 5.0
 """Seconds that an address gets to answer while there is another one to try."""
 
@@ -52,7 +54,7 @@ class _Guarded(http.AsyncBaseTransport):
         options: dict[str, Any] = {
             "ssl_context": trusted,
             "max_connections": _MOST_CONNECTIONS,
-            "keepalive_expiry": _KEPT_SECONDS,
+            "max_keepalive_connections": _KEPT_CONNECTIONS,
             "network_backend": _Network(reach, resolve),
         }
         if proxy is None:

@@ -1,12 +1,15 @@
-"""Memory that goes back to the system as soon as nobody needs it."""
+"""Memory: what goes back to the system as soon as nobody needs it, and what stays and is not looked through."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _M_MMAP_THRESHOLD = -3
 """glibc's number, from malloc.h."""
 _LARGE = 1 << 20
+_YOUNG, _MIDDLE, _OLD = 20_000, 20, 50
+"""How many new objects, and how many rounds of the generation before, let Python look for cycles in each generation."""
 
 
 def return_large_pieces() -> None:
@@ -18,3 +21,14 @@ def return_large_pieces() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def leave_what_stays() -> None:
+    """Tell the search for cycles to leave what has been loaded by now; for a process that does nothing but serve.
+
+    Modules, schemas and routes stay as long as the process. Looking through them again and again, as many requests
+    as are under way, costs a tenth of a server's time and finds nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

@@ -14,10 +14,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, import_key
-from pydantic_core import from_json
 
-from messaging import http, id_token
-from messaging.calling import caller
+from messaging import discovery, http, id_token
 from messaging.errors import Unavailable
 from messaging.model.provider import Claims, Trust
 from messaging.reach import PUBLIC, Reach
@@ -27,10 +25,9 @@ _FRESH_FOR = 3600.0
 _STALE_FOR = 86_400.0
 """Seconds that what is known is used on when the provider is away."""
 _AGAIN_AFTER = 10.0
-_LARGEST = 1_000_000
 _ASSERTION_LASTS = 60
 _PUBLIC_KINDS = ("RSA", "EC", "OKP")
-_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 
 
 class Refusal(Exception):
@@ -83,7 +80,10 @@ class Provider:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
         shown, headers = self._shown(now)
         answer = await self._call("POST", address, data={**form, **shown}, headers=headers)
-        token = _json(answer.content).get("id_token")
+        try:
+            token = discovery.told_in(answer.content).get("id_token")
+        except ValueError:
+            raise _away() from None
         if answer.status_code != HTTPStatus.OK or not isinstance(token, str):
             raise Refusal("code_not_taken")
         return token
@@ -109,13 +109,14 @@ class Provider:
         if self._metadata and now < self._metadata[0] + _FRESH_FOR:
             return self._metadata[1]
         try:
-            told = await self._fetch(f"{self.trust.issuer.rstrip('/')}/.well-known/openid-configuration")
-            if told.get("issuer") != self.trust.issuer or not all(isinstance(told.get(one), str) for one in _ENDPOINTS):
-                raise _away()
-        except Unavailable:
+            address = f"{self.trust.issuer.rstrip('/')}/.well-known/openid-configuration"
+            told = await discovery.metadata_of(self._reach, address, self.trust.issuer, patience=_PATIENCE)
+            if not all(isinstance(told.get(one), str) for one in _ENDPOINTS):
+                raise ValueError("an endpoint is missing")
+        except discovery.UNTOLD as error:
             if self._metadata and now < self._metadata[0] + _STALE_FOR:
                 return self._metadata[1]
-            raise
+            raise _away() from error
         self._metadata = now, told
         return told
 
@@ -125,49 +126,21 @@ class Provider:
         if self._keys and now < self._keys[0] + believed_for:
             return self._keys[1]
         try:
-            told = await self._fetch((await self._known())["jwks_uri"])
-            keys = KeySet.import_key_set({"keys": [one for one in told.get("keys", ()) if _is_for_signing(one)]})
-        except (Unavailable, JoseError, ValueError, AttributeError) as error:
+            address = (await self._known())["jwks_uri"]
+            told = await discovery.told_at(self._reach, address, patience=_PATIENCE)
+            keys = KeySet.import_key_set({"keys": discovery.signing_keys(told, _PUBLIC_KINDS)})
+        except (Unavailable, JoseError, *discovery.UNTOLD) as error:
             if self._keys and now < self._keys[0] + _STALE_FOR:
                 return self._keys[1]
             raise _away() from error
         self._keys = now, keys
         return keys
 
-    async def _fetch(self, address: str) -> dict[str, Any]:
-        answer = await self._call("GET", address)
-        if answer.status_code != HTTPStatus.OK:
-            raise _away()
-        return _json(answer.content)
-
     async def _call(self, method: str, address: str, **more: Any) -> http.Response:
         try:
-            async with (
-                caller(self._reach, timeout=_PATIENCE) as client,
-                client.stream(method, address, **more) as answer,
-            ):
-                body = b""
-                async for part in answer.aiter_bytes():
-                    body += part
-                    if len(body) > _LARGEST:
-                        raise _away()
-                return http.Response(answer.status_code, content=body)
-        except (http.HTTPError, http.InvalidURL) as error:
+            return await discovery.call(self._reach, method, address, patience=_PATIENCE, **more)
+        except discovery.UNTOLD as error:
             raise _away() from error
-
-
-def _is_for_signing(key: Mapping[str, Any]) -> bool:
-    return key.get("use", "sig") == "sig" and key.get("kty") in _PUBLIC_KINDS
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        told = from_json(content)
-    except ValueError:
-        raise _away() from None
-    if not isinstance(told, dict):
-        raise _away()
-    return told
 
 
 def _away() -> Unavailable:

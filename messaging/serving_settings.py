@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from messaging.caller_settings import Url
 from messaging.flow.admission import AdmissionTerms
 from messaging.model.manners import Manners
 
@@ -17,7 +18,10 @@ class ServingSettings(BaseSettings):
     )
     requests_burst: int = Field(100, ge=1, description="So many it may send at once")
     failures_per_minute: float = Field(
-        30, ge=0, description="So many requests from one address may fail to say who calls (429); 0 sets no limit"
+        30,
+        ge=0,
+        description="So many requests from one address may fail to say who calls, and so many passphrases be wrong "
+        "(429); 0 sets no limit",
     )
     memory_in_flight_bytes: int = Field(
         768 << 20, ge=16 << 20, description="Memory of a process for requests under way; more wait, then get 503"
@@ -39,6 +43,11 @@ class ServingSettings(BaseSettings):
 
     trial_sender_her_id: int | None = Field(
         None, gt=0, description="In whose name operators send test messages; unset: none"
+    )
+    traces_endpoint: Url | None = Field(
+        None,
+        description="A collector that takes traces (OTLP over HTTP), such as `http://127.0.0.1:4318/v1/traces`; needs "
+        "the extra `samhandling[traces]`",
     )
     docs_page: bool = Field(
         default=False, description="Whether the page /docs lists every operation; the OpenAPI files are always there"

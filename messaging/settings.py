@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, Validatio
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from messaging import __version__
+from messaging.alarm_settings import AlarmSettings
 from messaging.caller_settings import IssuerSetting, Proxy, Url, edge
 from messaging.errors import ConfigurationError
 from messaging.flow.exchange import Terms
@@ -118,13 +119,14 @@ class TokenKeySetting(BaseModel):
 KeySetting = Annotated[FileKeySetting | EnvironmentKeySetting | TokenKeySetting, Field(discriminator="kind")]
 
 
-class Settings(KeepingSettings, ServingSettings):
+class Settings(AlarmSettings, KeepingSettings, ServingSettings):
     """The operator's settings; a name we do not know, or a value we cannot use, stops the start."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     database_url: str = Field(
-        "sqlite:///samhandling.db", description="`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`"
+        "sqlite:///samhandling.db",
+        description="`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`; TLS in docs/operations.md",
     )
     migration_url: SecretStr | None = Field(
         None,

@@ -6,11 +6,14 @@ import hashlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+_LOOPBACK = IPv4Address("127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,12 @@ def self_signed(
     lasts: timedelta,
     *,
     name: str = "localhost",
+    address: IPv4Address | None = _LOOPBACK,
     key: ec.EllipticCurvePrivateKey | None = None,
 ) -> Pair:
     """Make a certificate that nobody but its own key vouches for."""
     private = key or ec.generate_private_key(ec.SECP256R1())
+    names: list[x509.GeneralName] = [x509.DNSName(name), *([x509.IPAddress(address)] if address else [])]
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
         x509.CertificateBuilder()
@@ -42,7 +47,7 @@ def self_signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(since)
         .not_valid_after(since + lasts)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(private, hashes.SHA256())
     )
     pem = made.public_bytes(serialization.Encoding.PEM).decode()

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from fastapi import FastAPI
 
-from messaging.api.server import configured
+from messaging.api.server import Server, configured
 from messaging.app import every_door
 from messaging.flow.exchange import Exchange
 from messaging.http import ASGITransport, AsyncClient
@@ -61,7 +60,7 @@ def forget(app: FastAPI) -> None:
 @asynccontextmanager
 async def serving(
     app: FastAPI, exchange: Exchange, manners: Manners | None = None
-) -> AsyncIterator[tuple[uvicorn.Server, str]]:
+) -> AsyncIterator[tuple[Server, str]]:
     """Serve an application on a free port, and stop it as a signal would."""
 
     @asynccontextmanager
@@ -69,7 +68,7 @@ async def serving(
         yield {"exchange": exchange}
 
     app.router.lifespan_context = lifespan
-    server = uvicorn.Server(configured(app, manners or Manners(), host="127.0.0.1", port=0))
+    server = Server(configured(app, manners or Manners(), host="127.0.0.1", port=0))
     running = asyncio.create_task(server.serve())
     while not server.started and not running.done():
         await asyncio.wait({running}, timeout=0.01)

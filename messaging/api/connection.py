@@ -12,9 +12,8 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from messaging.api.line import Line, Reading
+from messaging.api.line import Line, Reading, Shared, has_come
 from messaging.api.problems import bare_answer
-from messaging.flow.collect import end_streams
 from messaging.logs import logger_of
 from messaging.model.log import LogEvent
 from messaging.model.manners import Ended, Manners
@@ -22,6 +21,7 @@ from messaging.model.manners import Ended, Manners
 logger = logger_of(__name__)
 
 _HOST = b"host"
+_A_MOMENT = 0.01
 
 
 class _Unwanted(Exception):
@@ -38,6 +38,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, manners: Manners, **given: Any) -> None:
         super().__init__(**given)
         self.manners = manners
+        self._shared = cast("Shared", self.server_state)
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         self._in_head = False
@@ -54,6 +55,8 @@ class Connection(HttpToolsProtocol):
         """Begin: the head of a first request has its time from now on."""
         super().connection_made(transport)
         self._await_head()
+        if self._shared.leaving:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -94,11 +97,19 @@ class Connection(HttpToolsProtocol):
             self._writing = None
 
     def shutdown(self) -> None:
-        """Let a request under way finish, and end the endless ones: the server stops."""
-        exchange = self.app_state.get("exchange")
-        if exchange is not None:
-            end_streams(exchange)
-        super().shutdown()
+        """Let what is under way finish, and say in its answer that the connection then ends: the server stops.
+
+        On a connection that only waits a request may be on its way. One that comes soon is answered in the same way.
+        """
+        self.timeout_keep_alive = cast("int", self.manners.farewell_seconds)
+        if self._answering():
+            if not self.cycle.response_started:
+                self.cycle.keep_alive = False
+        elif self._deaf:
+            self._stop_waiting()
+            self._timer = self.loop.call_later(self.manners.farewell_seconds, self.transport.close)
+        else:
+            self._keep_for(self.manners.farewell_seconds)
 
     # What the parser tells
 
@@ -131,6 +142,8 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._head_came = False, 0
         self._stop_waiting()
         super().on_headers_complete()
+        if self._shared.leaving:
+            self.cycle.keep_alive = False
         self._reading = Reading(self.loop.time())
         self.cycle.transport = cast("asyncio.Transport", Line(self.transport, self._leave))  # all that it uses of one
 
@@ -177,11 +190,19 @@ class Connection(HttpToolsProtocol):
             self._tell(Ended.IDLE)
             self.transport.close()
 
+    def _keep_for(self, seconds: float) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
     def timeout_keep_alive_handler(self) -> None:
-        """End a connection on which no further request has come."""
-        if not self.transport.is_closing():
-            self.manners.ended[Ended.IDLE] += 1  # the usual end of any connection: counted, and no line of the log
-        super().timeout_keep_alive_handler()
+        """End a connection on which no further request has come; one that arrives in this moment is still taken."""
+        if self.transport.is_closing() or self._in_head or self._answering():
+            return
+        if has_come(self.transport):
+            self._keep_for(_A_MOMENT)
+            return
+        self.manners.ended[Ended.IDLE] += 1  # the usual end of any connection: counted, and no line of the log
+        self.transport.close()
 
     def _await_body(self, reading: Reading) -> None:
         if self._timer is None:

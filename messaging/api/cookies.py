@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
 from fastapi import Response
+
+from messaging.model.address import is_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ PROVIDER = Cookie("samhandling-provider", timedelta(minutes=10), same_site="lax"
 """What was asked of an identity provider, until it sends the person back: a step that begins on a foreign page."""
 
 
+def sign_off(response: Response, url: str) -> None:
+    """Let a browser forget who was signed in, and all that it has kept of our pages; it stays one that we know."""
+    SESSION.drop(response, url)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
 def is_https(url: str) -> bool:
     """Tell whether a URL is called over TLS."""
     return urlsplit(url).scheme == "https"
@@ -56,10 +63,4 @@ def is_https(url: str) -> bool:
 
 def is_private(url: str) -> bool:
     """Tell whether nobody between can listen: it is https, or does not leave this machine."""
-    host = urlsplit(url).hostname or ""
-    if is_https(url) or host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_https(url) or is_here(urlsplit(url).hostname or "")

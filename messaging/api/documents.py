@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from html import escape
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from messaging.api import problems, views
-from messaging.api.door import Caller, Here, XmlDoor, tell_beside
+from messaging.api.door import Caller, Here, RawDoor, XmlDoor, client_of, exchange_of, tell_beside
+from messaging.api.giving import ROOM_FOR_MESSAGE
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import ReceiptTold
 from messaging.flow import collect, inspect
@@ -30,13 +31,6 @@ XML_BODY: dict[str, Any] = {
     }
 }
 
-
-async def _body(request: Request) -> bytes:
-    return await request.body()
-
-
-Body = Annotated[bytes, Depends(_body)]
-
 _RECEIPTS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Kept", "content": {XML: {"schema": {"type": "string"}}}},
     200: {
@@ -47,24 +41,12 @@ _RECEIPTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post(
-    "/documents",
-    status_code=202,
-    response_model=ReceiptTold,
-    openapi_extra=XML_BODY,
-    responses={**problems.documented(problems.CHANGING), **_RECEIPTS},
-)
-async def post_document(
-    content: Body,
-    exchange: Here,
-    client: Caller,
-    accept: Annotated[str, Header()] = "",
-    user_agent: Annotated[str, Header()] = "",
-) -> Response:
+async def post_document(request: Request) -> Response:
     """Hand in a document; sender and receivers are read from it."""
-    taken = await receive(exchange, client, Handed(content, DOOR, user_agent))
+    handed = Handed(await request.body(), DOOR, request.headers.get("User-Agent", ""))
+    taken = await receive(exchange_of(request), client_of(request), handed)
     receipt = views.receipt(taken)
-    if prefers_xml(accept):
+    if prefers_xml(request.headers.get("Accept", "")):
         body, media_type = _as_xml(receipt), XML
     else:
         body, media_type = receipt.model_dump_json(by_alias=True), "application/json"
@@ -74,8 +56,21 @@ async def post_document(
     return response
 
 
+router.add_api_route(
+    "/documents",
+    post_document,
+    methods=["POST"],
+    route_class_override=RawDoor,
+    status_code=202,
+    response_model=ReceiptTold,
+    openapi_extra=XML_BODY,
+    responses={**problems.documented(problems.CHANGING), **_RECEIPTS},
+)
+
+
 @router.get(
     "/documents/{message_id}",
+    dependencies=[ROOM_FOR_MESSAGE],
     response_class=Response,
     responses={
         **problems.documented(problems.READING),

@@ -1,11 +1,32 @@
-"""Two things that a connection keeps count with: what a request sees of its line, and how fast its body comes."""
+"""What connections are told and keep count with: what a request sees of its line, and how fast its body comes."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import termios
 from collections.abc import Callable
 
+from uvicorn.server import ServerState
+
 from messaging.model.manners import Manners
+
+
+class Shared(ServerState):
+    """What all connections of a process share."""
+
+    leaving = False
+    """Whether the server stops: each connection then ends with its next answer."""
+
+
+def has_come(transport: asyncio.Transport) -> bool:
+    """Tell whether bytes have arrived on a connection that nobody has read yet."""
+    line = transport.get_extra_info("socket")
+    waiting = bytearray(4)
+    if line is None or line.fileno() < 0:
+        return False
+    fcntl.ioctl(line.fileno(), termios.FIONREAD, waiting)
+    return any(waiting)
 
 
 class Line:

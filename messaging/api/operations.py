@@ -12,6 +12,7 @@ from messaging.api import shapes as told
 from messaging.api.cursors import before, following
 from messaging.api.documents import as_it_came
 from messaging.api.door import Caller, Door, Here
+from messaging.api.giving import ROOM_FOR_MESSAGE, ROOM_FOR_REFUSAL
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import HerId, Moment, Name
 from messaging.errors import NotFound
@@ -82,7 +83,12 @@ async def show_message(message_id: UUID, exchange: Here, client: Caller) -> told
     return views.story(await inspect.story(exchange, client, message_id))
 
 
-@router.post("/messages/{message_id}/document", response_class=Response, responses={**_CHANGING, **_DOCUMENT})
+@router.post(
+    "/messages/{message_id}/document",
+    response_class=Response,
+    responses={**_CHANGING, **_DOCUMENT},
+    dependencies=[ROOM_FOR_MESSAGE],
+)
 async def read_document(message_id: UUID, asked: told.Reason, exchange: Here, client: Caller) -> Response:
     """Read a message's document as an operator, with a reason that stays in its timeline."""
     content = await inspect.read_for_operator(exchange, client, message_id, reason=asked.reason, door="operations")
@@ -108,13 +114,23 @@ async def show_refused(refusal_id: UUID, exchange: Here, client: Caller) -> told
     return views.refused(await inspect.refusal(exchange, client, refusal_id))
 
 
-@router.get("/refused/{refusal_id}/document", response_class=Response, responses={**_READING, **_DOCUMENT})
+@router.get(
+    "/refused/{refusal_id}/document",
+    response_class=Response,
+    responses={**_READING, **_DOCUMENT},
+    dependencies=[ROOM_FOR_REFUSAL],
+)
 async def get_refused_document(refusal_id: UUID, exchange: Here, client: Caller) -> Response:
     """Read a refused document itself; for the client that handed it in."""
     return as_it_came(await inspect.refused_document(exchange, client, refusal_id, door="operations"), refusal_id)
 
 
-@router.post("/refused/{refusal_id}/document", response_class=Response, responses={**_CHANGING, **_DOCUMENT})
+@router.post(
+    "/refused/{refusal_id}/document",
+    response_class=Response,
+    responses={**_CHANGING, **_DOCUMENT},
+    dependencies=[ROOM_FOR_REFUSAL],
+)
 async def read_refused_document(refusal_id: UUID, asked: told.Reason, exchange: Here, client: Caller) -> Response:
     """Read a refused document as an operator, with a reason that is kept."""
     reason = asked.reason

@@ -77,8 +77,9 @@ def problem_of(error: Exception) -> Problem:
             headers = {"WWW-Authenticate": ", ".join(challenges)} if challenges else {}
             return Problem(status, str(error), error.code, error.details, headers)
         case RequestValidationError():
-            found = error.errors()
-            told = tuple(sentence_of(one) for one in found[:MOST_FAULTS])
+            # A part of the path that two readers of a request look at is told of once.
+            found = list(dict.fromkeys(sentence_of(one) for one in error.errors()))
+            told = tuple(found[:MOST_FAULTS])
             if len(found) > MOST_FAULTS:
                 told += (f"and {len(found) - MOST_FAULTS} more",)
             return Problem(HTTPStatus.BAD_REQUEST, "The request's own form is wrong.", MODEL_VALIDATION, told)

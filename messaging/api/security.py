@@ -58,7 +58,7 @@ def _url(request: Request, edge: Edge, peer: str | None) -> str:
     path = raw.decode("latin-1").partition("?")[0]
     if edge.public_url is not None:
         return edge.public_url + path
-    scheme, host = request.url.scheme, request.headers.get("Host", "")
+    scheme, host = request.scope["scheme"], request.headers.get("Host", "")
     if edge.trusts(peer):
         scheme = request.headers.get("X-Forwarded-Proto", scheme)
         host = request.headers.get("X-Forwarded-Host", host)

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from messaging.api import problems
-from messaging.api.cookies import BROWSER, SESSION
+from messaging.api.cookies import BROWSER, sign_off
 from messaging.api.door import Caller, Door, Here
 from messaging.api.security import DOCUMENTED, credentials_of
 from messaging.api.shapes_of_people import AccountName, PassphraseChange, SessionTold, SignInsTold, SignInTold
@@ -45,7 +45,7 @@ async def end_session(request: Request, exchange: Here, response: Response) -> N
     """Sign out of this browser."""
     credentials = credentials_of(request, exchange)
     await signed_in.sign_out(exchange, credentials.session or "")
-    SESSION.drop(response, credentials.url)
+    sign_off(response, credentials.url)
 
 
 @router.put("/session/passphrase", status_code=204, responses=_CHANGING)
@@ -56,8 +56,10 @@ async def change_passphrase(asked: PassphraseChange, request: Request, exchange:
     if present is None:
         raise Forbidden("Only somebody who has signed in has a passphrase to change.")
     mark = request.cookies.get(BROWSER.name(credentials.url), "")
-    await signed_in.change_passphrase(exchange, present, asked.current, asked.wanted, mark=mark)
-    SESSION.drop(response, credentials.url)
+    await signed_in.change_passphrase(
+        exchange, present, asked.current, asked.wanted, mark=mark, address=credentials.source
+    )
+    sign_off(response, credentials.url)
 
 
 @router.get("/sign-ins", responses=_READING)

@@ -11,11 +11,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
-from messaging.api.cookies import BROWSER, FORM, SESSION, is_private
+from messaging.api.cookies import BROWSER, FORM, SESSION, is_private, sign_off
 from messaging.api.forms import Form, form_in, signed_in_form, with_token
 from messaging.api.page import static, written
 from messaging.api.visit import HOME, LONGEST_PATH, PATH, Visit, Visited, own_path, passing
-from messaging.errors import InvalidRequest, Unauthenticated, Unavailable
+from messaging.errors import InvalidRequest, TooManyRequests, Unauthenticated, Unavailable
 from messaging.flow import forgery, marks, signed_in
 from messaging.flow.authenticate import challenges
 from messaging.flow.sign_in import sign_in
@@ -56,8 +56,10 @@ async def answer(visit: Visited) -> Response:
         begun = await sign_in(visit.exchange, name, passphrase, mark=visit.held(BROWSER), address=address)
     except Unauthenticated:
         return asking(visit, onward, "refused", HTTPStatus.UNAUTHORIZED)
-    except Unavailable:
-        return asking(visit, onward, "busy", HTTPStatus.SERVICE_UNAVAILABLE)
+    except TooManyRequests as error:
+        return _later(asking(visit, onward, "too_often", HTTPStatus.TOO_MANY_REQUESTS), error)
+    except Unavailable as error:
+        return _later(asking(visit, onward, "busy", HTTPStatus.SERVICE_UNAVAILABLE), error)
     await signed_in.sign_out(visit.exchange, visit.token)
     response = visit.onwards(own_path(onward) or HOME)
     SESSION.put(response, visit.url, begun.token)
@@ -76,7 +78,7 @@ async def sign_out(visit: Visited) -> Response:
     else:
         await signed_in.sign_out(visit.exchange, visit.token)
     response = visit.onwards()
-    SESSION.drop(response, visit.url)
+    sign_off(response, visit.url)
     return response
 
 
@@ -96,11 +98,16 @@ async def end_one(visit: Visited) -> Response:
 async def change_passphrase(visit: Visited) -> Response:
     """Take a new passphrase from somebody who knows the current one, who then signs in with it."""
     present, form = await signed_in_form(visit.request)
-    problem = await _change(visit, present, form)
+    try:
+        problem = await _change(visit, present, form)
+    except TooManyRequests as error:
+        return _later(await _own(visit, present, "too_often", HTTPStatus.TOO_MANY_REQUESTS), error)
+    except Unavailable as error:
+        return _later(await _own(visit, present, "busy", HTTPStatus.SERVICE_UNAVAILABLE), error)
     if problem:
         return await _own(visit, present, problem, HTTPStatus.BAD_REQUEST)
     response = asking(visit, told="changed")
-    SESSION.drop(response, visit.url)
+    sign_off(response, visit.url)
     return response
 
 
@@ -109,21 +116,34 @@ async def _change(visit: Visit, present: signed_in.Present, form: Form) -> str:
     current, wanted = form.get("current", ""), form.get("wanted", "")
     if wanted != form.get("again"):
         return "not_the_same"
+    mark, address = visit.held(BROWSER), visit.credentials.source
     try:
-        await signed_in.change_passphrase(visit.exchange, present, current, wanted, mark=visit.held(BROWSER))
+        await signed_in.change_passphrase(visit.exchange, present, current, wanted, mark=mark, address=address)
     except signed_in.TooWeak:
         return "too_weak"
     except InvalidRequest:
         return "not_current"
-    except Unavailable:
-        return "busy"
     return ""
+
+
+@router.api_route("/sign-out", methods=["GET", "HEAD"])
+@router.api_route(f"{PATH}/end", methods=["GET", "HEAD"])
+@router.api_route(f"{PATH}/passphrase", methods=["GET", "HEAD"])
+async def lead_back(visit: Visited) -> Response:
+    """Lead a browser that asks for what only a form sends to the page that the form stands on."""
+    return visit.onwards()
 
 
 @router.get(f"{PATH}/page.css")
 async def style() -> Response:
     """Give the page's style."""
     return static("sign-in.css", "text/css")
+
+
+def _later(response: Response, error: TooManyRequests | Unavailable) -> Response:
+    """Say when to try again."""
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def asking(visit: Visit, onward: str = "", told: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:

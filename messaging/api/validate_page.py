@@ -6,7 +6,7 @@ import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from messaging.api import problems
@@ -43,6 +43,12 @@ _WORDS = "words.toml"
 async def ask(exchange: Here, wanted: Wanted = "", accepted: Accepted = "") -> HTMLResponse:
     """Show the form."""
     return _page(exchange, language_of(wanted, accepted))
+
+
+@router.api_route("/validate/page", methods=["GET", "HEAD"], include_in_schema=False)
+async def lead_back() -> RedirectResponse:
+    """Lead a browser that asks for what only the form sends to the form."""
+    return RedirectResponse("/validate", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/validate/page", include_in_schema=False)

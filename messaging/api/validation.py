@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from messaging.api import problems, views
-from messaging.api.documents import XML_BODY, Body
+from messaging.api.documents import XML_BODY
 from messaging.api.door import Here, XmlDoor
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import VerdictTold
@@ -20,6 +20,13 @@ Accepted = Annotated[str, Header(alias="accept-language")]
 
 _LANGUAGES = {**dict.fromkeys(("no", "nb", "nn"), Language.NORWEGIAN), "en": Language.ENGLISH}
 _MOST_RANGES = 20
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+Body = Annotated[bytes, Depends(_body)]
 
 
 @router.post("/validate", openapi_extra=XML_BODY, responses=problems.documented((400, 401, 413, 415, 429, 500, 503)))

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from messaging import logs
 from messaging.cli import (
+    backing_up,
     calling,
     documents,
     keeping,
@@ -44,6 +45,8 @@ app.command()(serving.migrate)
 app.command()(serving.check)
 app.command()(serving.version)
 app.command()(topping.top)
+app.command()(backing_up.backup)
+app.command()(backing_up.restore)
 app.command()(documents.validate)
 app.add_typer(registering.parties, name="parties")
 app.add_typer(calling.clients, name="clients")

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fixtures
 from messaging.flow.standing import Standing
+from messaging.model.address import is_here
 from messaging.settings import (
     FileAnchorSetting,
     FileKeySetting,
+    HttpAnchorSetting,
     Settings,
 )
-from messaging.store.session import async_url
+from messaging.store.address import async_url, crosses_unverified
 
 _ALL_NETWORKS = frozenset({ip_network("0.0.0.0/0"), ip_network("::/0")})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +33,29 @@ class Lack:
 
 def lacks(settings: Settings, standing: Standing) -> list[Lack]:
     """Name everything that a set-up for production lacks, the grave first."""
-    found = [*_connections(settings), *_secrets(settings), *_callers(settings, standing), *_life(settings, standing)]
+    found = [
+        *_connections(settings),
+        *_reached(settings),
+        *_secrets(settings),
+        *_callers(settings, standing),
+        *_life(settings, standing),
+    ]
     return sorted(found, key=lambda lack: not lack.grave)
 
 
 def _connections(settings: Settings) -> Iterator[Lack]:
-    url = settings.public_url
-    if url is None:
+    public = settings.public_url
+    if public is None:
         yield Lack(
             "No public_url: DPoP proofs and cookies are held to whatever address a request claims.",
             "Set SAMHANDLING_PUBLIC_URL to the https address that callers use.",
         )
-    elif not str(url).startswith("https://"):
+    elif not str(public).startswith("https://"):
         yield Lack(
             "public_url is no https address: patients' records would cross the network in the clear.",
             "Let a proxy end TLS in front (deploy/nginx.conf), and name its https address.",
         )
-    if settings.uds is None and settings.host not in _LOOPBACK:
+    if settings.uds is None and not is_here(settings.host):
         yield Lack(
             f"The exchange itself listens on {settings.host} without TLS.",
             "Listen on a Unix socket (SAMHANDLING_UDS) or on 127.0.0.1, behind the proxy that ends TLS.",
@@ -57,13 +65,39 @@ def _connections(settings: Settings) -> Iterator[Lack]:
             "No proxy is trusted: every caller seems to come from the proxy's address, and certificates are not seen.",
             "Set SAMHANDLING_TRUSTED_PROXIES to `unix`, or to the proxy's network.",
         )
+    if settings.docs_page:
+        yield Lack("The pages that describe the API are switched on.", "Switch docs_page off.", grave=False)
+
+
+def _reached(settings: Settings) -> Iterator[Lack]:
+    migration = settings.migration_url.get_secret_value() if settings.migration_url else None
+    for name, url in (("database_url", settings.database_url), ("migration_url", migration)):
+        if url and crosses_unverified(url):
+            yield Lack(
+                f"{name} reaches PostgreSQL over a network, and nobody looks who answers there.",
+                "Add ?sslmode=verify-full&sslrootcert=FILE, the file with the authority that vouches for the database.",
+            )
+    for name, address in _called(settings):
+        called = urlsplit(address)
+        if called.scheme == "http" and not is_here(called.hostname or ""):
+            yield Lack(
+                f"{name} is called by http: what is sent there crosses the network in the clear.",
+                "Name its https address.",
+            )
     if _ALL_NETWORKS & set(settings.calls_allowed):
         yield Lack(
             "calls_allowed names every network: a URL in the settings could reach inside.",
             "Name only the networks of the receivers' systems.",
         )
-    if settings.docs_page:
-        yield Lack("The pages that describe the API are switched on.", "Switch docs_page off.", grave=False)
+
+
+def _called(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Name the addresses that may be http by the rules of the settings; providers and issuers may not."""
+    for name, given in settings.adapters.items():
+        yield f"The receiver of the adapter {name}", str(given.get("url", ""))
+    for anchor in settings.anchors():
+        if isinstance(anchor, HttpAnchorSetting):
+            yield "An anchor of the audit log", str(anchor.url)
 
 
 def _secrets(settings: Settings) -> Iterator[Lack]:
@@ -134,6 +168,13 @@ def _life(settings: Settings, standing: Standing) -> Iterator[Lack]:
             "Documents are kept for ever.",
             "Set SAMHANDLING_RETENTION_DAILY, or run `samhandling retention run` from a timer.",
         )
+    if settings.mail is None and not settings.alarm_webhooks:
+        yield Lack(
+            "Nobody is told of alarms: what lies undelivered is seen by whoever opens the console, and by nobody else.",
+            "Name a mail server (SAMHANDLING_MAIL, SAMHANDLING_ALARM_MAIL_TO) or a webhook (docs/operations.md).",
+        )
+    if settings.mail is not None and settings.mail.security == "none" and not is_here(settings.mail.host):
+        yield Lack("E-mail about alarms leaves unencrypted.", "Set `security` of SAMHANDLING_MAIL to starttls or tls.")
     if settings.disk_reserve_bytes == 0:
         yield Lack("No disk space is held back.", "Set SAMHANDLING_DISK_RESERVE_BYTES.")
     if settings.log_format == "console":

@@ -16,16 +16,19 @@ from typing import Annotated
 import typer
 
 from messaging import __version__, logs
-from messaging.app import bring_up_to_date, create_app, open_exchange
+from messaging.app import bring_up_to_date, create_app, open_exchange, traced
 from messaging.cli.production import Lack, lacks
 from messaging.cli.terminal import at_the_keyboard
 from messaging.errors import ConfigurationError
 from messaging.flow import work as flow_work
 from messaging.flow.standing import Standing, standing
+from messaging.memory import leave_what_stays
 from messaging.settings import Settings, load
 
-_GOODBYE_SECONDS = 10
+_GOODBYE_SECONDS = 25
 """How long requests under way may hold up the end."""
+_SILENT_SECONDS = 60
+"""A worker process that says nothing for so long is killed; on a busy machine it takes many to begin."""
 _OWN_NAMES = ("messaging", "adapters", "schemas", "fixtures")
 
 
@@ -49,16 +52,16 @@ def serve(
     several = workers > 1
     listening = _bound(settings.uds) if settings.uds else None
     config = server.configured(
-        "messaging.cli.serving:application" if several else create_app(settings),
+        "messaging.cli.serving:application" if several else create_app(settings, alone=True),
         settings.manners(),
         factory=several,
         workers=workers,
         host=settings.host,
         port=settings.port,
-        fd=listening.fileno() if listening else None,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
+        timeout_worker_healthcheck=_SILENT_SECONDS,
     )
-    server.serve(config)
+    server.serve(config, listening)
 
 
 def _bound(path: Path) -> socket.socket:
@@ -87,7 +90,7 @@ def application() -> object:
     """Make the application in a worker process of `serve --workers`."""
     settings = load()
     _log(settings)
-    return create_app(settings)
+    return create_app(settings, alone=True)
 
 
 def work() -> None:
@@ -103,8 +106,10 @@ def work() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         worker = f"worker:{os.uname().nodename}:{os.getpid()}"
-        async with open_exchange(settings) as exchange, flow_work.running(exchange, worker=worker):
-            await stopped.wait()
+        with traced(settings):
+            async with open_exchange(settings) as exchange, flow_work.running(exchange, worker=worker):
+                leave_what_stays()
+                await stopped.wait()
 
     asyncio.run(until_stopped())
 
@@ -125,12 +130,29 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="The folder to keep the demo's data in.")] = None,
     database_url: Annotated[str | None, typer.Option(help="A PostgreSQL database instead of an SQLite file.")] = None,
     auth: Annotated[Ways, typer.Option(help="How the simulated systems say who they are.")] = Ways.KEY,
+    busy: Annotated[bool, typer.Option("--busy", help="Fill the console with a month of made-up messages.")] = False,
+    messages: Annotated[int, typer.Option(min=50, max=100_000, help="With --busy: about so many messages.")] = 1_500,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --busy: delete the folder's month first.")] = False,
 ) -> None:
-    """Play one patient's stay through the public API, and keep serving."""
+    """Play one patient's stay through the public API, or a month of a whole region (--busy), and keep serving."""
     from messaging import demo as played
+    from messaging.demo.busy import Busy
 
     oauth = auth is Ways.OAUTH
-    run = played.run(once=once, idle=idle, host=host, port=port, data=data, database_url=database_url, oauth=oauth)
+    if busy and (once or idle or oauth):
+        raise typer.BadParameter("--busy fills the exchange and serves it; leave out --once, --idle and --auth.")
+    if fresh and (not busy or database_url):
+        raise typer.BadParameter("--fresh deletes the month in --busy's own folder; empty a database yourself.")
+    run = played.run(
+        once=once,
+        idle=idle,
+        host=host,
+        port=port,
+        data=data,
+        database_url=database_url,
+        oauth=oauth,
+        busy=Busy(messages, fresh=fresh) if busy else None,
+    )
     raise typer.Exit(asyncio.run(run))
 
 

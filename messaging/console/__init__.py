@@ -10,11 +10,14 @@ from fastapi.responses import Response
 
 from messaging.console import (
     actions,
+    alarms,
+    astray,
     audit,
     audit_seals,
     conversations,
     document,
     given_up,
+    holding,
     message,
     messages,
     overview,
@@ -46,12 +49,14 @@ def _read(name: str) -> bytes:
 
 
 _PAGES = (
+    astray,
     overview,
     messages,
     saved,
     patient,
     message,
     actions,
+    holding,
     document,
     proof,
     trail_file,
@@ -61,6 +66,7 @@ _PAGES = (
     given_up,
     audit,
     audit_seals,
+    alarms,
 )
 
 for _pages in _PAGES:

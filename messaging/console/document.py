@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from messaging.api.door import Caller, Here
+from messaging.api.giving import ROOM_FOR_MESSAGE
 from messaging.api.source import Finding, Row, around, lines_of, whole
 from messaging.console.entrance import Filled, Posted
 from messaging.console.message import page
@@ -26,7 +27,7 @@ from messaging.flow import inspect, overview
 router = APIRouter(prefix=ROOT, route_class=Posted, include_in_schema=False)
 
 
-@router.post("/messages/{message_id}/document")
+@router.post("/messages/{message_id}/document", dependencies=[ROOM_FOR_MESSAGE])
 async def read(message_id: UUID, request: Request, exchange: Here, client: Caller, form: Filled) -> Response:
     """Show the document, once it is written down who reads it and why."""
     words, reason = words_of(language_for(request)), noted(form.get("reason", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -15,7 +16,7 @@ from messaging.console.entrance import Page
 from messaging.console.noted import LONGEST
 from messaging.console.page import DOOR, ROOT, language_for, render, words_of
 from messaging.errors import Forbidden
-from messaging.flow import inspect, overview, resend, trail
+from messaging.flow import inspect, overview, resend, retain, trail
 from messaging.flow.exchange import Exchange
 from messaging.model.access import Action, permit
 from messaging.model.lifecycle import Event, State, after
@@ -24,6 +25,7 @@ from messaging.model.party import Client
 router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
 
 Act = Literal["resend", "close", "handle"]
+Done = Literal[Act, "hold", "release"]
 
 _BAD = {f"delivery.{event}" for event in (Event.REJECTED, Event.GAVE_UP, Event.REFUSED_BY_RECEIVER)}
 _GOOD = {f"delivery.{event}" for event in (Event.ACKNOWLEDGED, Event.COLLECTED, Event.HANDED_OVER)}
@@ -31,6 +33,7 @@ _UNTOLD = frozenset({"from", "to", "door"})
 """Of a line's detail: what its words say already."""
 
 _READERS = 50
+_REVIEWED_AFTER = timedelta(days=180)
 
 
 @router.get("/messages/{message_id}")
@@ -39,7 +42,7 @@ async def show(
     request: Request,
     exchange: Here,
     client: Caller,
-    done: Annotated[Act | None, Query()] = None,
+    done: Annotated[Done | None, Query()] = None,
 ) -> HTMLResponse:
     """Show one message's whole life."""
     told = words_of(language_for(request))["done"][done] if done else ""
@@ -81,6 +84,9 @@ async def page(
         needs_new=any(delivery["state"] == State.REJECTED for delivery in story.deliveries),
         operates=operates,
         audits=may(client, Action.AUDIT),
+        holds=await retain.holds_on(exchange, client, message_id) if client.oversees else [],
+        administers=may(client, Action.ADMINISTER),
+        review=(exchange.clock() + _REVIEWED_AFTER).date(),
         longest=LONGEST,
         readers=readers,
         timeline=[{**line, "tone": _tone(line["event"]), "told": told_of(line["detail"])} for line in story.timeline],

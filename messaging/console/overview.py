@@ -23,7 +23,7 @@ from messaging.store.traffic import Hour
 
 router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
 
-_TONES: Mapping[Kind, str] = {
+TONES: Mapping[Kind, str] = {
     Kind.APPREC_OVERDUE: "urgent",
     Kind.GIVEN_UP: "urgent",
     Kind.REJECTED: "urgent",
@@ -34,7 +34,7 @@ _TONES: Mapping[Kind, str] = {
     Kind.UNSEALED: "urgent",
     Kind.REFUSED: "soon",
 }
-_LINKS: Mapping[Kind, str] = {
+LINKS: Mapping[Kind, str] = {
     Kind.APPREC_OVERDUE: f"{ROOT}/messages?overdue=true",
     Kind.GIVEN_UP: f"{ROOT}/messages?state=failed",
     Kind.REJECTED: f"{ROOT}/messages?state=rejected",
@@ -68,8 +68,8 @@ async def first_page(request: Request, exchange: Here, client: Caller) -> HTMLRe
         live=f"{ROOT}/live",
         needs=needs,
         urgency=_urgency(needs),
-        tones=_TONES,
-        links=_LINKS,
+        tones=TONES,
+        links=LINKS,
         oldest=_oldest(now, language),
         clock=f"{now.astimezone(times.OSLO):%H:%M:%S}",
         stamp=f"{now:%Y%m%d%H%M}",
@@ -81,7 +81,7 @@ async def first_page(request: Request, exchange: Here, client: Caller) -> HTMLRe
 
 
 def _urgency(needs: tuple[Attention, ...]) -> str:
-    tones = {_TONES[one.kind] for one in needs if one.need.count}
+    tones = {TONES[one.kind] for one in needs if one.need.count}
     return "urgent" if "urgent" in tones else "soon" if tones else ""
 
 

@@ -29,6 +29,7 @@ PAGES = (
     ("messages", f"{ROOT}/messages"),
     ("parties", f"{ROOT}/parties"),
     ("routes", f"{ROOT}/routes"),
+    ("alarms", f"{ROOT}/alarms"),
     ("audit", f"{ROOT}/audit"),
 )
 """What the bar at the top leads to, in its order."""

@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from messaging.app import create_app
+from messaging.demo.busy import Busy
 from messaging.demo.issuing import Issuing, issuing
 from messaging.demo.person import admit
 from messaging.demo.play import Played, closing, play, reason
 from messaging.demo.serving import listen, serving
 from messaging.demo.words import Words
-from messaging.demo.world import DemoFolder, Guest, enrol
+from messaging.demo.world import DemoFolder, Guest, cast_of_the_stay, enrol
 from messaging.http import HTTPError
 from messaging.settings import load
 
@@ -23,13 +24,22 @@ DEFAULT_FOLDER = Path("demo-data")
 
 
 async def run(
-    *, once: bool, idle: bool, host: str, port: int, data: Path | None, database_url: str | None, oauth: bool = False
+    *,
+    once: bool,
+    idle: bool,
+    host: str,
+    port: int,
+    data: Path | None,
+    database_url: str | None,
+    oauth: bool = False,
+    busy: Busy | None = None,
 ) -> int:
     """Start the exchange, play one patient's stay, and serve until SIGINT or SIGTERM; returns the exit code.
 
     `once` plays and stops: 0 only if every message ended acknowledged, else 1. `idle` serves without playing.
     `data` is the folder for the SQLite file, the key file and demo.json; None is `demo-data`, or with `once` a new
     temporary folder. `database_url` takes the SQLite file's place; port 0 finds a free one.
+    With `busy` the exchange is first filled with a month of other traffic, if it has none, and nothing is played.
     With `oauth` an issuer of access tokens runs beside it, and the systems call by tokens bound to keys of their own.
     Raises ConfigurationError when the folder, the port or the database cannot be used.
     """
@@ -37,6 +47,8 @@ async def run(
         if once and data is None:
             data = Path(stack.enter_context(TemporaryDirectory(prefix="samhandling-demo-")))
         trust = await stack.enter_async_context(issuing()) if oauth else None
+        if busy:
+            return await _run_busy(busy, host=host, port=port, data=data or busy.folder, database_url=database_url)
         place = data or DEFAULT_FOLDER
         return await _run(
             once=once, idle=idle, host=host, port=port, data=place, database_url=database_url, trust=trust
@@ -53,7 +65,7 @@ async def _run(
         settings = load(database_url=url, key_file=folder.key_file, host=host, port=port, **more)
         app = create_app(settings)
         async with app.router.lifespan_context(app):
-            guests = await enrol(app.state.exchange, folder.take_keys())
+            guests = await enrol(app.state.exchange, folder.take_keys(), cast_of_the_stay())
             if trust:
                 guests = await trust.introduce(app.state.exchange, guests)
             async with serving(app, app.state.exchange, socket, stop, settings.manners()) as base_url:
@@ -66,6 +78,26 @@ async def _run(
                     words.idle(folder.announcement)
                     await stop.wait()
                     return 0
+
+
+async def _run_busy(busy: Busy, *, host: str, port: int, data: Path, database_url: str | None) -> int:
+    """Fill the exchange if it is empty, and serve it."""
+    stop = _stop_on_signals()
+    with DemoFolder.opened(data) as folder, listen(host, port) as socket:
+        url = database_url or folder.sqlite_url
+        settings = load(database_url=url, key_file=folder.key_file, host=host, port=port, **busy.settings())
+        if not await busy.prepare(folder, settings, stop):
+            return 1
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            guests = await enrol(app.state.exchange, folder.take_keys(), busy.cast())
+            async with serving(app, app.state.exchange, socket, stop, settings.manners()) as base_url:
+                person = await admit(app.state.exchange)
+                about = {"base_url": base_url, "database_url": url, "pid": os.getpid(), "sign_in": person.as_json()}
+                with folder.announced(about, guests=guests):
+                    busy.tour(base_url, folder, person, guests)
+                    await stop.wait()
+    return 0
 
 
 def _stop_on_signals() -> asyncio.Event:

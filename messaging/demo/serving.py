@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from messaging.api.server import configured
+from messaging.api.server import Server, configured
 from messaging.errors import ConfigurationError
 from messaging.flow.collect import end_streams
 from messaging.flow.exchange import Exchange
@@ -74,7 +74,7 @@ async def serving_beside(app: Any, socket: sockets.socket) -> AsyncIterator[None
         await running
 
 
-class _Quiet(uvicorn.Server):
+class _Quiet(Server):
     """A server that says when it is ready, and leaves the signals to the demo."""
 
     def __init__(self, config: uvicorn.Config) -> None:

@@ -26,6 +26,7 @@ from messaging.model.credentials import Credentials
 from messaging.model.party import Client, Party
 
 _ACTOR = "demo"
+_OURS = ("samhandling.db*", "samhandling*.key", "samhandling*.anchor", "demo.json*", "month.json", "settings.env")
 _DEMO = Client(_ACTOR, _ACTOR, Role.ADMIN)
 
 
@@ -41,8 +42,8 @@ class Guest:
 
     @property
     def name(self) -> str:
-        """The client's name, such as `sykehus`."""
-        return self.client.name
+        """The client's id, such as `sykehus`."""
+        return self.client.id
 
     def as_json(self) -> dict[str, Any]:
         """Tell it as demo.json does."""
@@ -99,6 +100,22 @@ class DemoFolder:
         return self.path / "demo.json"
 
     @property
+    def month(self) -> Path:
+        """The file that says which database holds a whole month of made-up messages."""
+        return self.path / "month.json"
+
+    @property
+    def environment(self) -> Path:
+        """The settings of the month's exchange, for the shell of whoever looks into it with other commands."""
+        return self.path / "settings.env"
+
+    def clear(self) -> None:
+        """Delete what a demo has put here, and nothing else."""
+        for pattern in _OURS:
+            for path in self.path.glob(pattern):
+                path.unlink()
+
+    @property
     def _previous(self) -> Path:
         return self.path / "demo.json.previous"
 
@@ -138,23 +155,36 @@ class DemoFolder:
         return path
 
 
-async def enrol(exchange: Exchange, known_keys: dict[str, str]) -> list[Guest]:
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part in a demo."""
+
+    parties: tuple[Party, ...]
+    clients: tuple[Client, ...]
+
+
+def cast_of_the_stay() -> Cast:
+    """Name the three organisations of the stay, and the operator."""
+    return Cast(tuple(fixtures.parties()), tuple(fixtures.clients()))
+
+
+async def enrol(exchange: Exchange, known_keys: dict[str, str], cast: Cast) -> list[Guest]:
     """Register the parties and clients that are new here, and keep the keys that still open the door."""
-    listed = {party.her_id: party for party in fixtures.parties()}
+    listed = {party.her_id: party for party in cast.parties}
     keys = {
-        client.name: known_keys[client.name]
-        for client in fixtures.clients()
-        if await _opens(exchange, client, known_keys.get(client.name, ""))
+        client.id: known_keys[client.id]
+        for client in cast.clients
+        if await _opens(exchange, client, known_keys.get(client.id, ""))
     }
-    if len(keys) < len(fixtures.clients()):
+    if len(keys) < len(cast.clients):
         await clients.register_parties(exchange, list(listed.values()), actor=_ACTOR)
     known = {client.id for client in await inspect.every_client(exchange, _DEMO)}
-    for client in fixtures.clients():
-        if client.id in known and client.name not in keys:  # its key is lost, and two more would be one too many
+    for client in cast.clients:
+        if client.id in known and client.id not in keys:  # its key is lost, and two more would be one too many
             await clients.revoke(exchange, _DEMO, client.id)
     guests = []
-    for client in fixtures.clients():
-        key = keys.get(client.name) or await clients.register_client(exchange, client, actor=_ACTOR)
+    for client in cast.clients:
+        key = keys.get(client.id) or await clients.register_client(exchange, client, actor=_ACTOR)
         guests.append(Guest(client, tuple(listed[her_id] for her_id in sorted(client.her_ids)), key, ByKey(key)))
     return guests
 

@@ -7,7 +7,7 @@ import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -62,7 +62,29 @@ class Admission:
         if known is None:
             yield
             return
-        wait = 0.0 if known in self._welcome else self._failures.wait(credentials.source, self._now())
+        try:
+            async with self._failing(credentials.source, welcome=known in self._welcome):
+                yield
+        except Unauthenticated:
+            self._welcome.pop(known, None)
+            raise
+        self._welcome[known] = None
+        self._welcome.move_to_end(known)
+        if len(self._welcome) > _REMEMBERED:
+            self._welcome.popitem(last=False)
+
+    @asynccontextmanager
+    async def typing(self, source: str, *, welcome: bool) -> AsyncIterator[None]:
+        """Count wrong passphrases by address, apart from what systems send. Raises TooManyRequests.
+
+        A browser that has signed in to the account before is welcome: it is counted by the account alone.
+        """
+        async with self._failing(("passphrase", source), welcome=welcome):
+            yield
+
+    @asynccontextmanager
+    async def _failing(self, key: Hashable, *, welcome: bool) -> AsyncIterator[None]:
+        wait = 0.0 if welcome else self._failures.wait(key, self._now())
         if wait:
             raise TooManyRequests(
                 "Too many requests from this address could not say who calls. Wait before the next one.",
@@ -71,13 +93,8 @@ class Admission:
         try:
             yield
         except Unauthenticated:
-            self._failures.take(credentials.source, self._now())
-            self._welcome.pop(known, None)
+            self._failures.take(key, self._now())
             raise
-        self._welcome[known] = None
-        self._welcome.move_to_end(known)
-        if len(self._welcome) > _REMEMBERED:
-            self._welcome.popitem(last=False)
 
     def _fingerprint(self, credentials: Credentials) -> bytes | None:
         """Know credentials and their address again without keeping them; None when there is nothing to guess at."""

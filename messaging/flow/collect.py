@@ -18,7 +18,7 @@ from messaging.model.access import Action, Resource, authorise
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING, Sight
-from messaging.store import deliveries, messages, notifications, polls, wakeups
+from messaging.store import deliveries, messages, notifications, payloads, polls, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
 _FIRST_PAUSE = 0.05
@@ -58,6 +58,14 @@ async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door:
         raise NotFound("The message's document is no longer kept.")
     await trail.note_reading(exchange, actor, message_id, door=door, between=between)
     return content
+
+
+async def size_of(exchange: Exchange, actor: Client, message_id: UUID) -> int:
+    """Tell how large a document is, in bytes; 0 for what is not there or not the caller's."""
+    async with exchange.database.read(Sight.of(actor)) as tx:
+        between = await messages.parties_of(tx, message_id)
+        size = await payloads.size_of_message(tx, message_id)
+    return size if actor.oversees or between & actor.her_ids else 0
 
 
 async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> None:

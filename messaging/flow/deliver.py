@@ -6,8 +6,9 @@ Claim (committed) → adapter (no transaction open) → settle (committed). A wo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from messaging.errors import CallerError, DocumentDamaged, Unavailable
 from messaging.flow.exchange import Exchange
@@ -20,15 +21,22 @@ from messaging.model.log import LogEvent
 from messaging.model.message import Envelope
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
+from messaging.model.retry import Circuit, CircuitState
 from messaging.model.sight import EVERYTHING
 from messaging.spi import Adapter, Deferred, Outcome, Parcel, Refused, Sent
 from messaging.store import deliveries, messages, notifications, routes, wakeups
 from messaging.store.deliveries import Held
+from messaging.store.routes import RouteRecord
+from messaging.store.session import WriteTx
+from messaging.traces import span
 
 logger = logger_of(__name__)
 
 _LOOK_ANYWAY = 5.0
 """Seconds between looks at an idle route: a retry comes due without anybody waking the worker."""
+
+_OF_THE_LEASE = 0.9
+"""The part of a lease within which an attempt ends, so that it is settled before the lease is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +79,48 @@ class RouteWorker:
         """Claim what a route that is not parked admits, and deliver it; tells whether there was anything."""
         exchange = self._exchange
         now = exchange.clock()
+        until = asyncio.get_running_loop().time() + exchange.terms.lease.total_seconds() * _OF_THE_LEASE
         async with exchange.database.write(EVERYTHING) as tx:
             route = await routes.for_claiming(tx, self._route)
-            limit = circuit_of(exchange, route).admits(now, exchange.terms.route_concurrency)
-            if limit == 0 or route.parked_at is not None:
-                return False
-            self._failures = route.failures
-            claimed = await deliveries.claim(
-                tx, self._route, at=now, lease_until=now + exchange.terms.lease, limit=limit, actor=self._actor
-            )
-        await asyncio.gather(*(self._deliver(held) for held in claimed))
+            circuit = circuit_of(exchange, route)
+            tries = circuit.state(now) is CircuitState.HALF_OPEN
+            claimed = [] if tries else await self._claim(tx, route, circuit, now)
+        if tries:
+            return await self._try_alone(now, until)
+        await asyncio.gather(*(self._deliver(held, until) for held in claimed))
         return bool(claimed)
 
-    async def _deliver(self, held: Held) -> None:
+    async def _claim(self, tx: WriteTx, route: RouteRecord, circuit: Circuit, now: datetime) -> Sequence[Held]:
+        terms = self._exchange.terms
+        limit = circuit.admits(now, terms.route_concurrency)
+        if limit == 0 or route.parked_at is not None:
+            return ()
+        self._failures = route.failures
+        lease_until = now + terms.lease
+        return await deliveries.claim(tx, self._route, at=now, lease_until=lease_until, limit=limit, actor=self._actor)
+
+    async def _try_alone(self, now: datetime, until: float) -> bool:
+        """Try a route that has rested with one attempt; meanwhile it rests on for all others, for a lease at most."""
+        exchange = self._exchange
+        ends = now + exchange.terms.lease
+        async with exchange.database.write(EVERYTHING) as tx:
+            route = await routes.hold(tx, self._route)
+            claimed = await self._claim(tx, route, circuit_of(exchange, route), now)
+            if claimed:
+                await routes.change(tx, self._route, rests_until=ends)
+        await asyncio.gather(*(self._deliver(held, until) for held in claimed))
+        if claimed:
+            await self._have_tried(ends)
+        return bool(claimed)
+
+    async def _have_tried(self, ends: datetime) -> None:
+        """Let the next one try at once when nothing was sent after all, such as a document that is no longer kept."""
+        async with self._exchange.database.write(EVERYTHING) as tx:
+            if (await routes.hold(tx, self._route)).rests_until == ends:
+                await routes.change(tx, self._route, rests_until=self._exchange.clock())
+
+    async def _deliver(self, held: Held, until: float) -> None:
+        """Send one delivery and settle it, by the time of the event loop at which the lease is nearly over."""
         exchange = self._exchange
         async with exchange.database.read(EVERYTHING) as tx:
             row = await messages.get(tx, held.message_id)
@@ -106,16 +143,21 @@ class RouteWorker:
             attempt=held.attempts,
             is_apprec=messages.is_apprec(row),
         )
-        outcome = await self._attempt(parcel)
+        if asyncio.get_running_loop().time() >= until:
+            # We stood still: another worker has the delivery, or will, and a parcel of ours would come after its own.
+            logger.warning(LogEvent.LEASE_LAPSED, adapter=self._route, delivery_id=held.id)
+            return
+        with span("attempt", route=self._route, delivery=parcel.delivery_id, message=parcel.message_id) as measured:
+            outcome = await self._attempt(parcel, until)
+            measured.set_attribute("samhandling.outcome", type(outcome).__name__.lower())
         await self._note(outcome)
         if isinstance(outcome, Sent) and outcome.receipt is not None:
             outcome = await self._take_receipt(held, parcel, outcome.receipt)
         await self._settle(held, outcome)
 
-    async def _attempt(self, parcel: Parcel) -> Outcome:
-        patience = self._exchange.terms.lease * 0.9
+    async def _attempt(self, parcel: Parcel, until: float) -> Outcome:
         try:
-            async with asyncio.timeout(patience.total_seconds()):
+            async with asyncio.timeout_at(until):
                 return await self._adapter.deliver(parcel)
         except TimeoutError:
             return Deferred("the far side did not answer before the lease ran out")

@@ -10,6 +10,7 @@ from pathlib import Path
 from messaging.documents import Explainer, Validator
 from messaging.flow.admission import Admission, AdmissionTerms
 from messaging.flow.anchors import Anchor
+from messaging.flow.channels import Channels
 from messaging.flow.issuers import Issuer
 from messaging.flow.signed import Signatures
 from messaging.keys import Vault
@@ -100,5 +101,7 @@ class Exchange:
     """Hashes people's passphrases, a few at a time."""
     providers: Mapping[str, Provider] = field(default_factory=dict)
     """Identity providers that vouch for people, by the names that the operator gave them."""
+    channels: Channels = field(default_factory=Channels)
+    """How people are told of alarms."""
     polls: MailboxPolls = field(default_factory=MailboxPolls)
     """When mailboxes were asked for, until it is written."""

@@ -160,6 +160,12 @@ async def refusal(exchange: Exchange, actor: Client, refusal_id: UUID) -> dict[s
     return row
 
 
+async def refused_size(exchange: Exchange, actor: Client, refusal_id: UUID) -> int:
+    """Tell how large a refused document is, in bytes; 0 for what is not there or not the caller's."""
+    async with exchange.database.read(Sight.of(actor)) as tx:
+        return await payloads.size_of_refusal(tx, refusal_id, client_id=None if actor.oversees else actor.id)
+
+
 async def refused_document(exchange: Exchange, actor: Client, refusal_id: UUID, *, door: str) -> bytes:
     """Read a refused document itself as the client that handed it in, and the access is recorded."""
     permit(actor, Action.READ_CONTENT)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from joserfc.jwk import Key, KeySet
 
-from messaging.calling import caller
+from messaging import discovery
 from messaging.errors import Unavailable
 from messaging.flow import jose
-from messaging.http import HTTPError, InvalidURL
 from messaging.logs import logger_of
 from messaging.model.issuer import IssuerTerms
 from messaging.model.log import LogEvent
@@ -29,7 +27,7 @@ ASKED_EVERY = timedelta(seconds=10)
 """An unknown key id makes us ask again, but not more often than this: callers choose the key id."""
 
 _PATIENCE_SECONDS = 5.0
-_MOST_BYTES = 262_144
+_KINDS = ("RSA", "EC")
 
 
 class Issuer:
@@ -71,34 +69,15 @@ class Issuer:
     async def _fetch(self, now: datetime) -> None:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                metadata = await self._get(self.terms.metadata_url)
-                if metadata.get("issuer") != self.terms.url:
-                    raise ValueError("the metadata names another issuer")
-                keys_url = metadata["jwks_uri"]
-                if urlsplit(self.terms.metadata_url).scheme != urlsplit(keys_url).scheme:
-                    raise ValueError("the keys are offered by a lesser scheme")
-                self._keys = _usable(await self._get(keys_url))
+                address, issuer = self.terms.metadata_url, self.terms.url
+                metadata = await discovery.metadata_of(self._reach, address, issuer, patience=_PATIENCE_SECONDS)
+                told = await discovery.told_at(self._reach, metadata["jwks_uri"], patience=_PATIENCE_SECONDS)
+                self._keys = _usable(told)
                 self._fetched_at = now
-        except (*jose.UNREADABLE, HTTPError, InvalidURL, OSError, TimeoutError) as error:
+        except (*jose.UNREADABLE, *discovery.UNTOLD, TimeoutError) as error:
             logger.warning(
                 LogEvent.ISSUER_NOT_ASKED, part=urlsplit(self.terms.url).hostname, error=type(error).__name__
             )
-
-    async def _get(self, url: str) -> dict[str, Any]:
-        async with (
-            caller(self._reach, timeout=_PATIENCE_SECONDS) as http,
-            http.stream("GET", url, headers={"Accept": "application/json"}) as answer,
-        ):
-            answer.raise_for_status()
-            content = b""
-            async for part in answer.aiter_bytes():
-                content += part
-                if len(content) > _MOST_BYTES:
-                    raise ValueError("longer than any list of keys")
-        told = json.loads(content)
-        if not isinstance(told, dict) or answer.is_redirect:
-            raise TypeError("no JSON object")
-        return told
 
     async def close(self) -> None:
         """Ask no longer."""
@@ -108,7 +87,6 @@ class Issuer:
 
 
 def _usable(told: dict[str, Any]) -> dict[str, Key]:
-    """Take the keys that can verify: with an id, public, not for encryption, and never symmetric."""
-    named = [jwk for jwk in told["keys"] if isinstance(jwk.get("kid"), str) and jwk.get("use", "sig") == "sig"]
-    asymmetric = [jwk for jwk in named if jwk.get("kty") in ("RSA", "EC")]
-    return {str(key.kid): key for key in KeySet.import_key_set({"keys": asymmetric})} if asymmetric else {}
+    """Take the keys that can verify, by their ids; one without is never named by a token."""
+    named = [one for one in discovery.signing_keys(told, _KINDS) if isinstance(one.get("kid"), str)]
+    return {str(key.kid): key for key in KeySet.import_key_set({"keys": named})} if named else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
@@ -35,7 +34,7 @@ class Limits:
 
 def keyed_hash(pepper: bytes, secret: str) -> bytes:
     """Hash a key's secret as it is kept."""
-    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
+    return hmac.digest(pepper, secret.encode(), "sha256")
 
 
 async def add(exchange: Exchange, actor: Client, client_id: str, limits: Limits) -> str:

@@ -191,6 +191,14 @@ def _subject(scope: HoldScope, subject: str) -> str:
     raise InvalidRequest(f"That names no {scope.value}: give a message's or conversation's id, or a HER-id.")
 
 
+async def holds_on(exchange: Exchange, actor: Client, message_id: UUID) -> list[dict[str, Any]]:
+    """List the legal holds that cover a message, oldest first."""
+    authorise(actor, Action.OVERSEE)
+    async with exchange.database.read(EVERYTHING) as tx:
+        covering = (await retention.holds_on(tx, [message_id])).get(message_id, [])
+        return [row for row in await retention.holds(tx) if row["id"] in covering]
+
+
 async def release_hold(exchange: Exchange, actor: Client, hold_id: UUID, *, reason: str) -> None:
     """Let a legal hold go. Raises NotFound, and InvalidRequest without a reason."""
     authorise(actor, Action.ADMINISTER)

@@ -32,7 +32,7 @@ class Standing(StrEnum):
     RESTING = "resting"
     """Too many attempts failed in a row; it rests until its pause is over."""
     TRYING = "trying"
-    """Its pause is over, and one attempt tries whether the far side is there again."""
+    """Its pause is over, and the next attempt tries whether the far side is there again; the route rests meanwhile."""
     FAILING = "failing"
     """The last attempt failed; the next ones go out all the same."""
     WORKING = "working"

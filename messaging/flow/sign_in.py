@@ -47,20 +47,30 @@ class _Try:
 
 
 async def sign_in(exchange: Exchange, name: str, passphrase: str, *, mark: str = "", address: str = "") -> Begun:
-    """Let a person in who knows the account's passphrase. Raises Unauthenticated as `prove` does."""
-    account, browser = await prove(exchange, name, passphrase, mark=mark)
+    """Let a person in who knows the account's passphrase. Raises what `prove` does."""
+    account, browser = await prove(exchange, name, passphrase, mark=mark, address=address)
     kept_mark = marks.browser_mark(exchange.pepper, account.name) if browser == accounts.STRANGERS else mark
     async with exchange.database.write(EVERYTHING) as tx:
         token = await begin(exchange, tx, account, way="passphrase", address=address)
     return Begun(token, account, kept_mark)
 
 
-async def prove(exchange: Exchange, name: str, passphrase: str, *, mark: str = "") -> tuple[Account, str]:
+async def prove(
+    exchange: Exchange, name: str, passphrase: str, *, mark: str = "", address: str = ""
+) -> tuple[Account, str]:
     """Tell whose passphrase this is, and from which browser; one that was hashed at other costs is hashed anew.
 
-    Raises Unauthenticated, in the same words and after the same time whatever is wrong.
+    Raises Unauthenticated, in the same words and after the same time whatever is wrong, and TooManyRequests when too
+    many passphrases from the address were wrong.
     """
-    attempt = await _begin(exchange, name.strip().casefold(), mark)
+    name = name.strip().casefold()
+    known = marks.known_browser(exchange.pepper, name, mark) is not None
+    async with exchange.admission.typing(address, welcome=known):
+        return await _prove(exchange, name, passphrase, mark)
+
+
+async def _prove(exchange: Exchange, name: str, passphrase: str, mark: str) -> tuple[Account, str]:
+    attempt = await _begin(exchange, name, mark)
     typed = passphrases.normalised(passphrase)
     fits = await exchange.passwords.matches(attempt.password_hash, typed if len(typed) <= passphrases.LONGEST else "")
     if attempt.account is None or attempt.password_hash is None or not fits:

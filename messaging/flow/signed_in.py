@@ -94,10 +94,13 @@ async def end(exchange: Exchange, actor: Client, sign_in_id: UUID) -> None:
         await audit.write(tx, audit.Line(now, AuditEvent.SIGN_INS_ENDED, actor.id, detail=detail))
 
 
-async def change_passphrase(exchange: Exchange, who: Present, current: str, wanted: str, *, mark: str = "") -> None:
+async def change_passphrase(
+    exchange: Exchange, who: Present, current: str, wanted: str, *, mark: str = "", address: str = ""
+) -> None:
     """Let a person change the own passphrase who knows it; every sign-in ends, and the next is with the new one.
 
-    Raises Unauthenticated when the current one is wrong (it counts as a failure), InvalidRequest for a weak new one.
+    Raises InvalidRequest when the current one is wrong (it counts as a failure) or the new one is weak, and
+    TooManyRequests.
     """
     name = who.account.name
     if who.account.issuer:
@@ -106,7 +109,7 @@ async def change_passphrase(exchange: Exchange, who: Present, current: str, want
     if weak:
         raise TooWeak(weak)
     try:
-        await prove(exchange, name, current, mark=mark)
+        await prove(exchange, name, current, mark=mark, address=address)
     except Unauthenticated:
         raise InvalidRequest("The current passphrase is wrong, or there were too many tries.") from None
     password_hash = await exchange.passwords.hash(passphrases.normalised(wanted))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from messaging import spi
 from messaging.errors import CallerError, Conflict, Refused, Unavailable
-from messaging.flow import refuse, watch
+from messaging.flow import alarming, refuse, watch
 from messaging.flow.anchoring import Anchoring
 from messaging.flow.deliver import RouteWorker
 from messaging.flow.exchange import Exchange
@@ -23,6 +23,7 @@ from messaging.model.faults import Fault
 from messaging.model.log import LogEvent
 from messaging.model.party import Client
 from messaging.spi import Accepted, NotNow, Submission, Submit, Verdict
+from messaging.store.shared_clock import SharedClock
 
 logger = logger_of(__name__)
 
@@ -39,8 +40,10 @@ async def running(exchange: Exchange, *, deliver: bool = True, worker: str = "wo
         ("committer", exchange.committer.run),
         ("wake-ups", exchange.wakeups.run),
     ]
+    if isinstance(exchange.clock, SharedClock):
+        work.append(("clock", exchange.clock.run))
     if deliver:
-        work.append(("watch", partial(watch.run, exchange)))
+        work += [("watch", partial(watch.run, exchange)), ("alarms", partial(alarming.run, exchange))]
         work += _sealing(exchange)
         for name, adapter in exchange.adapters.items():
             work.append((f"route {name}", RouteWorker(exchange, name, adapter, actor=worker).run))

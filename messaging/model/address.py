@@ -1,4 +1,4 @@
-"""Addresses of the network: whether one lies within networks in CIDR notation."""
+"""Addresses of the network: whether one lies within networks in CIDR notation, or on this machine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def is_within(address: str, networks: Iterable[str]) -> bool:
     return read is not None and any(read in _network(network) for network in networks)
 
 
+def is_here(host: str) -> bool:
+    """Tell whether the name or the address of a host means this machine, so that nothing crosses a network."""
+    read = _read(host)
+    return host == "localhost" or (read is not None and read.is_loopback)
+
+
+@lru_cache(maxsize=4096)
 def _read(address: str) -> IPv4Address | IPv6Address | None:
     try:
         read = ip_address(address)

@@ -66,6 +66,10 @@ class AuditEvent(StrEnum):
     ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_ROLE_CHANGED = "account.role_changed"
     ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a word of the log, and no password
+    ALARM_RULE_KEPT = "alarm_rule.kept"
+    ALARM_RULE_REMOVED = "alarm_rule.removed"
+    ALARM_TRIED = "alarm_rule.tried"
+    ALARM_ACKNOWLEDGED = "alarm_rule.acknowledged"
     RETENTION_RUN = "retention.run"
     DOCUMENT_DESTROYED = "retention.document_destroyed"
     MESSAGE_REDUCED = "retention.message_reduced"

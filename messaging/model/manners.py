@@ -28,6 +28,8 @@ class Manners:
     idle_seconds: float = 75
     linger_seconds: float = 30
     """How long what still comes is read and thrown away after an early answer, so that the answer arrives."""
+    farewell_seconds: float = 1
+    """How long a connection is kept for one more request when the server stops: one may be on its way."""
     head_bytes: int = 32_768
     head_fields: int = 100
     url_bytes: int = 8_192

@@ -12,6 +12,7 @@ from sqlalchemy import and_, select, tuple_
 
 from messaging.store import tables as t
 from messaging.store.messages import is_party
+from messaging.store.rows import insert
 from messaging.store.session import ReadTx, WriteTx
 
 
@@ -42,9 +43,7 @@ class Line:
 
 async def write(tx: WriteTx, *lines: Line) -> None:
     """Add lines to the log."""
-    if lines:
-        # Inline: the ids are not asked back, since a caller may write lines that it may not read.
-        await tx.connection.execute(t.audit.insert().inline(), [line.row() for line in lines])
+    await insert(tx, (t.audit, [line.row() for line in lines]))
 
 
 async def write_numbered(tx: WriteTx, line: Line) -> int:

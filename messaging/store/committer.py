@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from messaging.errors import DatabaseUnavailable, TransactionConflict
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import Event
 from messaging.model.receipt import ReceiptStatus
 from messaging.model.sight import EVERYTHING
-from messaging.store import audit, deliveries, notifications, succession
+from messaging.store import audit, deliveries, notifications, rows, succession
 from messaging.store import tables as t
 from messaging.store import tables_of_keys as keys
 from messaging.store.acceptance import Acceptance, Settlement
 from messaging.store.session import Database, WriteTx
+from messaging.traces import span
 
 
 class Standing(StrEnum):
@@ -103,24 +103,28 @@ class Committer:
             raise
 
     async def _answer(self, group: list[_Waiting]) -> None:
-        answers = await self._write([waiting.acceptance for waiting in group])
+        with span("commit", messages=len(group)):
+            answers = await self._write([waiting.acceptance for waiting in group])
         self.sizes[len(group)] += 1
         for waiting, answer in zip(group, answers, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(answer)
 
     async def _write(self, group: Sequence[Acceptance]) -> list[Committed]:
-        async with self._database.write(EVERYTHING) as tx:
-            await succession.hold(tx, [acceptance.message for acceptance in group])
-            kept = await _insert_messages(tx, group)
-            new = await succession.settle(tx, [a for a in group if a.message["id"] in kept])
-            await _insert_rest(tx, new)
-            for acceptance in sorted(new, key=_settled_first):
-                if acceptance.settlement is not None:
-                    await _settle_original(tx, acceptance, acceptance.settlement)
-            standing = await _standing(tx, [a for a in group if a.message["id"] not in kept])
-            await _record_repeats(tx, group, standing)
-        return [standing.get(a.message["id"]) or _kept(a) for a in group]
+        return await self._database.write_at_once(EVERYTHING, partial(_write, group))
+
+
+async def _write(group: Sequence[Acceptance], tx: WriteTx) -> list[Committed]:
+    await succession.hold(tx, [acceptance.message for acceptance in group])
+    kept = await _insert_messages(tx, group)
+    new = await succession.settle(tx, [a for a in group if a.message["id"] in kept])
+    await _insert_rest(tx, new)
+    for acceptance in sorted(new, key=_settled_first):
+        if acceptance.settlement is not None:
+            await _settle_original(tx, acceptance, acceptance.settlement)
+    standing = await _standing(tx, [a for a in group if a.message["id"] not in kept])
+    await _record_repeats(tx, group, standing)
+    return [standing.get(a.message["id"]) or _kept(a) for a in group]
 
 
 def _settled_first(acceptance: Acceptance) -> tuple[str, int]:
@@ -145,23 +149,23 @@ def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
 
 
 async def _insert_messages(tx: WriteTx, group: Sequence[Acceptance]) -> set[UUID]:
-    insert = postgresql_insert if tx.is_postgresql else sqlite_insert
     # Sorted, so that two processes that take in the same messages wait for each other in one order only.
-    rows = sorted((a.message for a in group), key=lambda row: (row["sender_her_id"], row["msg_id"]))
-    statement = insert(t.message).on_conflict_do_nothing().returning(t.message.c.id)
-    return set((await tx.connection.execute(statement, rows)).scalars())
+    wanted = sorted((a.message for a in group), key=lambda row: (row["sender_her_id"], row["msg_id"]))
+    return await rows.insert_new(tx, t.message, wanted)
 
 
 async def _insert_rest(tx: WriteTx, new: Sequence[Acceptance]) -> None:
     if not new:
         return
-    await tx.connection.execute(t.payload.insert(), [a.payload for a in new])
-    await tx.connection.execute(keys.payload_key.insert(), [a.key for a in new])
-    rows = [row for a in new for row in a.deliveries]
-    if rows:
-        await tx.connection.execute(t.delivery.insert(), rows)
-    await audit.write(tx, *(line for a in new for line in a.lines))
-    await notifications.write(tx, new[0].message["received_at"], *(notice for a in new for notice in a.notices))
+    at, notices = new[0].message["received_at"], [notice for a in new for notice in a.notices]
+    await rows.insert(
+        tx,
+        (t.payload, [a.payload for a in new]),
+        (keys.payload_key, [a.key for a in new]),
+        (t.delivery, [row for a in new for row in a.deliveries]),
+        (t.audit, [line.row() for a in new for line in a.lines]),
+        (t.notification, notifications.rows_of(tx, at, notices)),
+    )
 
 
 async def _settle_original(tx: WriteTx, acceptance: Acceptance, settlement: Settlement) -> None:

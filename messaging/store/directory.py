@@ -6,9 +6,11 @@ process changes, such as a revoked key, is seen within `FRESH_FOR`.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
 from messaging.model.party import Client, Party
 from messaging.model.sight import NOTHING
@@ -22,7 +24,7 @@ FRESH_FOR = 1.0
 
 _MOST = 50_000
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
@@ -54,18 +56,25 @@ class Directory:
         self._keys: _Memory[str, KeyRecord] = _Memory()
         self._certificates: _Memory[bytes, Client] = _Memory()
         self._tokens: _Memory[TokenHolder, Client] = _Memory()
+        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+        self._forgotten = 0
 
     async def parties(self, her_ids: Collection[int]) -> dict[int, Party]:
         """Give those of the parties that we know."""
         remembered = {her_id: party for her_id in her_ids if (party := self._parties.get(her_id)) is not None}
-        missing = set(her_ids) - remembered.keys()
+        missing = frozenset(her_id for her_id in her_ids if her_id not in remembered)
         if not missing:
             return remembered
+        return remembered | await self._once(missing, self._look_parties_up)
+
+    async def _look_parties_up(self, her_ids: frozenset[int]) -> dict[int, Party]:
+        asked = self._forgotten
         async with self._database.read(NOTHING) as tx:
-            found = await parties.known(tx, missing)
-        for her_id, party in found.items():
-            self._parties.keep(her_id, party)
-        return remembered | found
+            found = await parties.known(tx, her_ids)
+        if asked == self._forgotten:
+            for her_id, party in found.items():
+                self._parties.keep(her_id, party)
+        return found
 
     async def key(self, key_id: str, *, as_remembered: bool = True) -> KeyRecord | None:
         """Find a key by its public half; `as_remembered=False` asks the database in any case."""
@@ -88,13 +97,34 @@ class Directory:
         remembered = memory.get(key)
         if remembered is not None:
             return remembered
-        async with self._database.read(NOTHING) as tx:
-            found = await find(tx, key)
-        if found is not None:
-            memory.keep(key, found)
-        return found
+
+        async def look_up(key: Key) -> Value | None:
+            asked = self._forgotten
+            async with self._database.read(NOTHING) as tx:
+                found = await find(tx, key)
+            if found is not None and asked == self._forgotten:
+                memory.keep(key, found)
+            return found
+
+        return await self._once(key, look_up)
+
+    async def _once(self, key: Key, look_up: Callable[[Key], Coroutine[Any, Any, Value]]) -> Value:
+        """Look something up, or wait with those who ask for the same already: when it grows old, all ask at once."""
+        under_way = self._under_way.get(key)
+        if under_way is None:
+            under_way = self._under_way[key] = asyncio.create_task(look_up(key))
+            under_way.add_done_callback(partial(self._is_done, key))
+        return cast("Value", await asyncio.shield(under_way))
+
+    def _is_done(self, key: Hashable, done: asyncio.Task[Any]) -> None:
+        if self._under_way.get(key) is done:
+            del self._under_way[key]
+        if not done.cancelled():
+            done.exception()  # whoever waits has it; when nobody does any more, nobody misses it
 
     def forget(self) -> None:
         """Forget everything, because something has just been changed here."""
         for memory in (self._parties, self._keys, self._certificates, self._tokens):
             memory.forget()
+        self._under_way.clear()
+        self._forgotten += 1

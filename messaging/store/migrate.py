@@ -19,7 +19,8 @@ from messaging.errors import ConfigurationError
 from messaging.model.sight import EVERYTHING, NOTHING
 from messaging.store import wall
 from messaging.store.every_table import metadata
-from messaging.store.session import Database, sqlstate
+from messaging.store.outages import sqlstate
+from messaging.store.session import Database
 
 _ONE_UPGRADER = 7_201_948
 _NO_RIGHT = "42501"
@@ -32,9 +33,12 @@ async def upgrade(database: Database, *, owner: Database | None = None) -> None:
     given what it needs of them and no more. Without it the one role does everything. Raises ConfigurationError when the
     role may not change the database.
     """
+    for opened in (database, owner):
+        if opened is not None:
+            await opened.greet()
     role = await wall.role_of(database)
     try:
-        async with (owner or database).write(EVERYTHING) as tx:
+        async with (owner or database).alter() as tx:
             if tx.is_postgresql:
                 await tx.connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_UPGRADER})"))
             await tx.connection.run_sync(_upgrade)
@@ -73,6 +77,20 @@ def _is_current(connection: Connection) -> bool:
     with _config(connection) as config:
         wanted = set(ScriptDirectory.from_config(config).get_heads())
     return set(MigrationContext.configure(connection).get_current_heads()) == wanted
+
+
+async def revision_of(database: Database) -> str:
+    """Name the revision that a database has; nothing where it has none."""
+    async with database.read(NOTHING) as tx:
+        return await tx.run_sync(lambda connection: MigrationContext.configure(connection).get_current_revision() or "")
+
+
+def knows(revision: str) -> bool:
+    """Tell whether a revision is one of ours, and no later version's."""
+    with as_file(files("messaging.store") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        return revision in {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _upgrade(connection: Connection) -> None:

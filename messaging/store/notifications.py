@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,7 +11,8 @@ from sqlalchemy import and_, func, select, update
 
 from messaging.model.notification import NotificationType
 from messaging.store import tables as t
-from messaging.store.session import ReadTx, WriteTx, next_position, settled_position
+from messaging.store.rows import insert
+from messaging.store.session import ReadTx, WriteTx, settled_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Notice:
 
 async def write(tx: WriteTx, at: datetime, *notices: Notice) -> None:
     """Tell the parties, in the transaction of what they are told about."""
+    await insert(tx, (t.notification, rows_of(tx, at, notices)))
+
+
+def rows_of(tx: WriteTx, at: datetime, notices: Sequence[Notice]) -> list[t.Row]:
+    """Write what the parties are told as rows, numbered where the database does not number them."""
     rows = [
         {
             "id": uuid4(),
@@ -39,11 +45,7 @@ async def write(tx: WriteTx, at: datetime, *notices: Notice) -> None:
         }
         for notice in notices
     ]
-    if not rows:
-        return
-    if tx.is_postgresql:
-        rows = [{**row, "position": await next_position(tx)} for row in rows]
-    await tx.connection.execute(t.notification.insert(), rows)
+    return [{**row, "position": tx.next_position()} for row in rows] if tx.is_postgresql else rows
 
 
 async def unread(tx: ReadTx, her_ids: Collection[int], *, limit: int, after: int = 0) -> list[t.Row]:

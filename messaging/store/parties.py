@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -50,6 +50,12 @@ async def every(tx: ReadTx) -> list[Party]:
 
 def _upsert(tx: WriteTx) -> Any:
     return postgresql_insert if tx.is_postgresql else sqlite_insert
+
+
+async def and_services(tx: ReadTx, her_id: int) -> frozenset[int]:
+    """Name a party, and the services and persons below it."""
+    here = or_(t.party.c.her_id == her_id, t.party.c.parent_her_id == her_id)
+    return frozenset({her_id, *await tx.scalars(select(t.party.c.her_id).where(here))})
 
 
 async def register(tx: WriteTx, parties: Iterable[Party]) -> None:

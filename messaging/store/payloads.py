@@ -69,6 +69,19 @@ async def of_refusal(tx: ReadTx, refusal_id: UUID, *, client_id: str | None = No
     return {name: value for name, value in row.items() if name not in _KEPT}, payload
 
 
+async def size_of_message(tx: ReadTx, message_id: UUID) -> int:
+    """Tell how large a message's document is, in bytes; 0 when there is no such message."""
+    return int(await tx.scalar(select(t.message.c.size).where(t.message.c.id == message_id)) or 0)
+
+
+async def size_of_refusal(tx: ReadTx, refusal_id: UUID, *, client_id: str | None = None) -> int:
+    """Tell how large a refused document is, in bytes; 0 when there is none, or this client did not hand it in."""
+    query = select(t.refusal.c.size).where(t.refusal.c.id == refusal_id)
+    if client_id is not None:
+        query = query.where(t.refusal.c.client_id == client_id)
+    return int(await tx.scalar(query) or 0)
+
+
 async def remember_damage(tx: WriteTx, about: About, *, at: datetime) -> bool:
     """Write down when a document was first found damaged; tells whether this is the first time."""
     table, own = (t.payload, t.payload.c.message_id) if about.kind == MESSAGE else (t.refusal, t.refusal.c.id)

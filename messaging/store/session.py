@@ -6,45 +6,67 @@ SQLite: WAL, synchronous=FULL, one writer connection, any number of readers. Pos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NewType
+from typing import Any, NewType, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import event, func, literal_column, select, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from messaging.errors import ConfigurationError, DatabaseUnavailable, TooSlow, TransactionConflict
+from messaging.errors import ConfigurationError, DatabaseUnavailable
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import tables as t
-from messaging.store.wall import look_with
+from messaging.store.address import async_url, dsn, refusal, require_files
+from messaging.store.outages import outages
+from messaging.store.positions import MOST_IN_ONE_TRANSACTION, SETTLED_POSITION
+from messaging.store.safety import require_safe
+from messaging.store.wall import look_with, write_with
 
 HURRY: ContextVar[float | None] = ContextVar("hurry", default=None)
 """Seconds after which a look into the database is broken off; None: it takes its time. Pages set it for themselves."""
 
+Result = TypeVar("Result")
+
 ReadTx = NewType("ReadTx", AsyncConnection)
 """A connection that may only look."""
-
-_POSITION_BITS = 16
-"""Notifications in one PostgreSQL transaction are numbered below its transaction id shifted by so many bits."""
-
-_MOST_IN_ONE_TRANSACTION = 1 << _POSITION_BITS
 
 
 @dataclass(slots=True)
 class WriteTx:
-    """An open transaction that may write; it ends with the block that opened it, and nobody commits by hand."""
+    """An open transaction that may write; it ends with the block that opened it, and nobody commits by hand.
+
+    `at_once` is SQLite's own connection, where the transaction runs in a thread of its own and waits for nothing.
+    `first_position` is PostgreSQL's: what lies above it is this transaction's alone.
+    """
 
     connection: AsyncConnection
-    first_position: int | None = None
+    at_once: sqlite3.Connection | None = None
+    first_position: int = 0
     _numbered: int = 0
+
+    async def driver(self) -> Any:
+        """Give the driver's own connection, for statements that are handed to it as they are."""
+        return (await self.connection.get_raw_connection()).driver_connection
 
     @property
     def reader(self) -> ReadTx:
@@ -56,72 +78,45 @@ class WriteTx:
         """Whether the dialect is PostgreSQL's."""
         return self.connection.dialect.name == "postgresql"
 
-    def next_in_transaction(self) -> int:
-        """Number the rows of this transaction whose order a reader follows."""
+    def next_position(self) -> int:
+        """Give the next notification of this transaction its offset on PostgreSQL."""
         self._numbered += 1
-        if self._numbered >= _MOST_IN_ONE_TRANSACTION:
+        if self._numbered >= MOST_IN_ONE_TRANSACTION:
             raise RuntimeError("more notifications in one transaction than can be numbered")
-        return self._numbered
+        return self.first_position + self._numbered
 
 
-_OUTAGE_CLASSES = ("08", "40", "53", "55", "57")
-"""SQLSTATE classes: connection, rollback by conflict, resources, lock not available, operator intervention."""
-
-_UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    PoolTimeout,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
+_SESSION = {
+    "application_name": "samhandling",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+}
 
 
-_CANCELLED = "57014"
-"""The SQLSTATE of a statement that was broken off."""
+class _AtOnce:
+    """A connection of the writer's thread, asked as one of the loop's is; what it is asked never waits for the loop."""
 
-_UNDONE = "40"
-"""The SQLSTATE class of a transaction that the database undid for another's sake."""
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
 
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
 
-def sqlstate(error: BaseException) -> str:
-    """Give the five characters by which the database says what went wrong; empty when it says none."""
-    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
-
-
-def _is_broken_off(error: BaseException) -> bool:
-    interrupted = isinstance(error, OperationalError) and str(error.orig) == "interrupted"
-    return interrupted or sqlstate(error) == _CANCELLED
+    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+        return self._connection.scalar(statement, parameters)
 
 
-def is_unavailable(error: BaseException) -> bool:
-    """Tell an outage (the same statement may succeed later) from a statement that will never do."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, _UNREACHABLE)
-    state = sqlstate(error)
-    return (
-        error.connection_invalidated
-        or isinstance(error, OperationalError | InterfaceError)
-        or state.startswith(_OUTAGE_CLASSES)
-    )
-
-
-def async_url(url: str) -> URL:
-    """Read a database URL as people write it and name the asynchronous driver."""
+def _through(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that waits for nothing from its beginning to its end."""
     try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(
-            "database_url is not a URL; use sqlite:///samhandling.db or postgresql://user@host/database."
-        ) from error
-    match parsed.get_backend_name():
-        case "sqlite":
-            return parsed.set(drivername="sqlite+aiosqlite")
-        case "postgresql" | "postgres":
-            return parsed.set(drivername="postgresql+asyncpg")
-        case other:
-            raise ConfigurationError(f"database_url names {other}; Samhandling runs on sqlite and postgresql.")
+        work.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    work.close()
+    raise RuntimeError("what is written at once waits for nothing")
 
 
 class Database:
@@ -129,6 +124,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = async_url(url)
+        require_files(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database in (None, "", ":memory:"):
             raise ConfigurationError(
@@ -137,26 +133,18 @@ class Database:
         self._writing = asyncio.Lock()
         self._readers = self._engine(pool_size)
         self._writers = self._engine(1, writer=True) if self.is_sqlite else self._readers
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer") if self.is_sqlite else None
+        self._in_thread = self._engine_of_thread() if self.is_sqlite else None
 
     def _engine(self, pool_size: int, *, writer: bool = False) -> AsyncEngine:
         if not self.is_sqlite:
             return create_async_engine(
-                self.url,
+                "postgresql+asyncpg://",
+                async_creator=self.connect,
                 pool_size=pool_size,
                 max_overflow=0,
-                pool_pre_ping=True,
                 pool_timeout=10,
                 hide_parameters=True,
-                connect_args={
-                    "timeout": 5,
-                    "command_timeout": 60,
-                    "server_settings": {
-                        "application_name": "samhandling",
-                        "lock_timeout": "10s",
-                        "idle_in_transaction_session_timeout": "30s",
-                        "timezone": "UTC",
-                    },
-                },
             )
         engine = create_async_engine(
             self.url,
@@ -166,8 +154,24 @@ class Database:
             hide_parameters=True,
             connect_args={"timeout": 10},
         )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_immediate if writer else _begin_deferred)
+        event.listen(engine.sync_engine, "connect", prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_immediate if writer else begin_deferred)
+        return engine
+
+    async def connect(self) -> Any:
+        """Open a connection of our own to PostgreSQL, by the one address that all connections have."""
+        return await asyncpg.connect(dsn(self.url), timeout=5, command_timeout=60, server_settings=_SESSION)
+
+    def _engine_of_thread(self) -> Engine:
+        engine = create_engine(
+            self.url.set(drivername="sqlite+pysqlite"),
+            pool_size=1,
+            max_overflow=0,
+            hide_parameters=True,
+            connect_args={"timeout": 10, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
         return engine
 
     @property
@@ -192,11 +196,11 @@ class Database:
 
         Raises TooSlow when it was asked in a hurry and takes longer.
         """
-        with _outages():
-            async with self._readers.connect() as connection, connection.begin():
-                await look_with(connection, sight)
+        with outages():
+            async with self._open(self._readers, partial(look_with, sight=sight)) as (connection, _):
                 async with _hurried(connection):
                     yield ReadTx(connection)
+                await connection.commit()
 
     @asynccontextmanager
     async def write(self, sight: Sight) -> AsyncIterator[WriteTx]:
@@ -204,42 +208,108 @@ class Database:
 
         On PostgreSQL it sees and touches no more than `sight` says. SQLite has no such wall: the code is the only one.
         """
-        with _outages():
-            if not self.is_sqlite:
-                async with self._writers.begin() as connection:
-                    await look_with(connection, sight)
-                    yield WriteTx(connection)
+        with outages():
+            async with self._begin(partial(write_with, sight=sight)) as tx:
+                yield tx
+
+    @asynccontextmanager
+    async def alter(self) -> AsyncIterator[WriteTx]:
+        """Open a transaction that changes the tables themselves, and asks nothing of them to begin with."""
+        with outages():
+            async with self._begin(_alter) as tx:
+                yield tx
+
+    @asynccontextmanager
+    async def _begin(self, look: Callable[[AsyncConnection], Awaitable[int]]) -> AsyncIterator[WriteTx]:
+        if not self.is_sqlite:
+            async with self._open(self._writers, look) as (connection, position):
+                yield WriteTx(connection, first_position=position)
+                await connection.commit()
+            return
+        async with self._writing, self._writers.begin() as connection:
+            yield WriteTx(connection)
+
+    @asynccontextmanager
+    async def _open(
+        self, engine: AsyncEngine, look: Callable[[AsyncConnection], Awaitable[Result]]
+    ) -> AsyncIterator[tuple[AsyncConnection, Result]]:
+        """Open a transaction; on PostgreSQL `look` is the first thing that it is asked.
+
+        A connection that the database has ended meanwhile is replaced: nothing had been done on it.
+        """
+        for is_last in (False, True):
+            async with engine.connect() as connection:
+                await connection.begin()
+                try:
+                    seen = cast("Result", None) if self.is_sqlite else await look(connection)
+                except DBAPIError as error:
+                    if is_last or not error.connection_invalidated:
+                        raise
+                    continue
+                yield connection, seen
                 return
-            async with self._writing, self._writers.begin() as connection:
-                yield WriteTx(connection)
+
+    async def write_at_once(self, sight: Sight, work: Callable[[WriteTx], Coroutine[Any, Any, Result]]) -> Result:
+        """Do some work in a transaction that commits durably when it is done; it may wait for the database alone.
+
+        On SQLite all of it runs in one thread, since a change of threads for each statement costs more than they do.
+        """
+        if self._thread is None:
+            async with self.write(sight) as tx:
+                return await work(tx)
+        with outages():
+            async with self._writing:
+                running = asyncio.get_running_loop().run_in_executor(self._thread, self._at_once, work)
+                try:
+                    return await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    await asyncio.wait([running])  # the thread has the transaction, and ends it
+                    raise
+
+    def _at_once(self, work: Callable[[WriteTx], Coroutine[Any, Any, Result]]) -> Result:
+        assert self._in_thread is not None  # noqa: S101 - there is one wherever there is a thread
+        with self._in_thread.begin() as connection:
+            own = cast("sqlite3.Connection", connection.connection.driver_connection)
+            return _through(work(WriteTx(cast("AsyncConnection", _AtOnce(connection)), own)))
+
+    async def greet(self) -> None:
+        """Connect once. Raises ConfigurationError when no connection can be made by the address as it stands."""
+        try:
+            async with self.read(NOTHING):
+                pass
+        except (DatabaseUnavailable, DBAPIError) as error:
+            why = refusal(error)
+            if why is None:
+                raise
+            raise ConfigurationError(why) from error
 
     async def check(self) -> None:
-        """Refuse a database that would lose what it has confirmed."""
+        """Refuse a database that cannot be trusted, or that would lose what it has confirmed."""
+        await self.greet()
         async with self.read(NOTHING) as tx:
-            if self.is_sqlite:
-                await _check_sqlite(tx)
-            else:
-                await _check_postgresql(tx)
+            await require_safe(tx)
 
     async def continue_positions(self) -> None:
         """Keep notification offsets rising after a restore, when PostgreSQL's transaction ids may have begun anew."""
         if self.is_sqlite:
             return
         async with self.write(EVERYTHING) as tx:
-            last = await tx.connection.scalar(select(func.coalesce(func.max(t.notification.c.position), 0)))
-            now = await tx.connection.scalar(select(_transaction_position() + _epoch_start()))
-            if last is not None and now is not None and last >= now:
+            last = int(await tx.connection.scalar(select(func.coalesce(func.max(t.notification.c.position), 0))) or 0)
+            now = tx.first_position
+            if last >= now:
                 await tx.connection.execute(
                     t.position_epoch.update().values(
-                        start=t.position_epoch.c.start + (last - now) + _MOST_IN_ONE_TRANSACTION
+                        start=t.position_epoch.c.start + (last - now) + MOST_IN_ONE_TRANSACTION
                     )
                 )
 
     async def close(self) -> None:
         """Close every connection."""
         await self._readers.dispose()
-        if self.is_sqlite:
+        if self._thread is not None and self._in_thread is not None:
             await self._writers.dispose()
+            self._in_thread.dispose()
+            self._thread.shutdown()
 
 
 @asynccontextmanager
@@ -270,22 +340,13 @@ def _ms(seconds: float) -> str:
     return str(round(seconds * 1_000))
 
 
-class _outages:  # noqa: N801 - reads as a statement
-    """Turn an outage of the database into DatabaseUnavailable; a lost COMMIT is one too, since nobody knows its end."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and sqlstate(error).startswith(_UNDONE):
-            raise TransactionConflict("Others were writing the same; repeat the same request in a moment.") from error
-        if error is not None and _is_broken_off(error):
-            raise TooSlow("The question took longer than a page waits; ask for less.") from error
-        if error is not None and is_unavailable(error):
-            raise DatabaseUnavailable("The database does not answer; repeat the same request in a moment.") from error
+async def _alter(connection: AsyncConnection) -> int:
+    await look_with(connection, EVERYTHING)
+    return 0
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Make a new connection to SQLite durable and careful."""
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
@@ -305,54 +366,13 @@ def _begin_immediate(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _begin_deferred(connection: Any) -> None:
+def begin_deferred(connection: Any) -> None:
+    """Begin as one who looks: nobody waits."""
     connection.exec_driver_sql("BEGIN")
-
-
-async def _check_sqlite(tx: ReadTx) -> None:
-    mode = await tx.scalar(text("PRAGMA journal_mode"))
-    level = await tx.scalar(text("PRAGMA synchronous"))
-    if mode != "wal" or level != 2:  # noqa: PLR2004 - FULL, as SQLite numbers it
-        raise ConfigurationError(
-            "SQLite does not keep WAL with synchronous=FULL on this file system; put the database on a local disk."
-        )
-
-
-async def _check_postgresql(tx: ReadTx) -> None:
-    for setting, ruinous in (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")):
-        value = await tx.scalar(text(f"SHOW {setting}"))
-        if value == ruinous:
-            raise ConfigurationError(
-                f"PostgreSQL runs with {setting}={ruinous}: it would lose what it has confirmed. "
-                f"Turn {setting} on and start again."
-            )
-    version = int(await tx.scalar(text("SHOW server_version_num")) or 0)
-    if version < 140000:  # noqa: PLR2004
-        raise ConfigurationError("PostgreSQL is older than 14; upgrade it and start again.")
-
-
-def _transaction_position() -> Any:
-    return literal_column(f"(pg_current_xact_id()::text::bigint << {_POSITION_BITS})")
-
-
-def _epoch_start() -> Any:
-    return select(t.position_epoch.c.start).scalar_subquery()
-
-
-async def next_position(tx: WriteTx) -> int:
-    """Give the next notification its offset on PostgreSQL: numbered within its transaction, above its transaction id.
-
-    A sequence would hand a low number to a transaction that commits late, and a poller past it would never see the row.
-    """
-    if tx.first_position is None:
-        tx.first_position = int(await tx.connection.scalar(select(_transaction_position() + _epoch_start())) or 0)
-    return tx.first_position + tx.next_in_transaction()
 
 
 def settled_position(tx: ReadTx) -> Any:
     """Below this offset nothing new can appear: every transaction that could write there has ended. None: no limit."""
     if tx.dialect.name != "postgresql":
         return None
-    return (
-        literal_column(f"(pg_snapshot_xmin(pg_current_snapshot())::text::bigint << {_POSITION_BITS})") + _epoch_start()
-    )
+    return literal_column(SETTLED_POSITION)

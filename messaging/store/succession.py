@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, text, tuple_
+from sqlalchemy import and_, bindparam, or_, select, text, tuple_
 
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import OWNER, State
@@ -38,6 +38,23 @@ def _has_one(keys: Collection[Key]) -> Any:
     return and_(t.message.c.link.in_({link for link, _, _ in keys}), _KEY.in_(keys))
 
 
+_HOLD = text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:keys AS bigint[])) AS number")
+_LINKED = (
+    select(*_TURN, t.delivery.c.receiver_her_id)
+    .join(t.delivery, t.delivery.c.message_id == t.message.c.id)
+    .where(
+        t.message.c.link.in_(bindparam("links", expanding=True)),
+        _KEY.in_(bindparam("keys", expanding=True)),
+        t.message.c.id.not_in(bindparam("own", expanding=True)),
+        or_(
+            t.message.c.status != DispatchStatus.NEW.value,
+            t.message.c.link.in_(bindparam("changed", expanding=True)),
+        ),
+    )
+)
+"""What is linked to messages with some keys; made once, since it is asked with every accepted message."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Kin:
     turn: Turn
@@ -57,8 +74,7 @@ async def hold(tx: WriteTx, rows: Iterable[t.Row]) -> None:
     keys = sorted({_number(key) for key in map(key_of, rows) if key})
     if keys and tx.is_postgresql:
         # In one order everywhere, and before anything else is locked: nobody waits in a circle.
-        statement = text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:keys AS bigint[])) AS number")
-        await tx.connection.execute(statement, {"keys": keys})
+        await tx.connection.execute(_HOLD, {"keys": keys})
 
 
 def _number(key: Key) -> int:
@@ -89,19 +105,16 @@ async def _kin(tx: WriteTx, rows: Sequence[t.Row]) -> dict[Key, list[_Kin]]:
     """Read what is linked to these messages: for a new one its changes and cancellations, for those everything."""
     if not rows:
         return {}
-    changed = {row["link"] for row in rows if row["status"] != DispatchStatus.NEW}
-    query = (
-        select(*_TURN, t.delivery.c.receiver_her_id)
-        .join(t.delivery, t.delivery.c.message_id == t.message.c.id)
-        .where(
-            _has_one({key for key in map(key_of, rows) if key}),
-            t.message.c.id.not_in([row["id"] for row in rows]),
-            or_(t.message.c.status != DispatchStatus.NEW.value, t.message.c.link.in_(changed)),
-        )
-    )
+    keys = {key for key in map(key_of, rows) if key}
+    asked = {
+        "links": list({link for link, _, _ in keys}),
+        "keys": list(keys),
+        "own": [row["id"] for row in rows],
+        "changed": list({row["link"] for row in rows if row["status"] != DispatchStatus.NEW}),
+    }
     turns: dict[UUID, tuple[Key, Turn]] = {}
     receivers: dict[UUID, set[int]] = {}
-    for row in (await tx.connection.execute(query)).mappings():
+    for row in (await tx.connection.execute(_LINKED, asked)).mappings():
         found = dict(row)
         key = key_of(found)
         if key is not None:

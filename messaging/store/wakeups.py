@@ -90,8 +90,7 @@ class Wakeups:
                 await asyncio.sleep(1)
 
     async def _carry(self) -> None:
-        dsn = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        connection: Any = await asyncpg.connect(dsn, timeout=5)
+        connection: Any = await self._database.connect()
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _connection: lost.set())
         try:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from messaging.model.sight import NOTHING, Sight
 from messaging.store.every_table import metadata
+from messaging.store.positions import FIRST_POSITION
 
 if TYPE_CHECKING:
     from messaging.store.session import Database, ReadTx, WriteTx
@@ -45,17 +46,27 @@ OPEN: Mapping[str, str] = MappingProxyType(
 )
 """The tables without a wall, and why."""
 
-_LOOK = text(
-    "SELECT set_config('samhandling.her_ids', :her_ids, true), set_config('samhandling.client', :client, true)"
-)
+_LOOK = "SELECT set_config('samhandling.her_ids', :her_ids, true), set_config('samhandling.client', :client, true)"
 """Both hold until the transaction ends, and no longer."""
+
+_TO_READ = text(_LOOK)
+_TO_WRITE = text(f"{_LOOK}, {FIRST_POSITION}")
+"""Asked together, since a transaction that accepts messages tells somebody of them."""
 
 
 async def look_with(connection: AsyncConnection, sight: Sight) -> None:
-    """Say what the open transaction sees."""
-    if connection.dialect.name == "postgresql":
-        her_ids = "*" if sight.everything else "{" + ",".join(map(str, sorted(sight.her_ids))) + "}"
-        await connection.execute(_LOOK, {"her_ids": her_ids, "client": sight.client_id})
+    """Say what a transaction on PostgreSQL sees that has just been opened to read."""
+    await connection.execute(_TO_READ, _seen(sight))
+
+
+async def write_with(connection: AsyncConnection, sight: Sight) -> int:
+    """Say what a transaction on PostgreSQL sees that has just been opened to write; gives its first position."""
+    return int((await connection.execute(_TO_WRITE, _seen(sight))).one()[2])
+
+
+def _seen(sight: Sight) -> dict[str, str]:
+    her_ids = "*" if sight.everything else "{" + ",".join(map(str, sorted(sight.her_ids))) + "}"
+    return {"her_ids": her_ids, "client": sight.client_id}
 
 
 async def role_of(database: Database) -> str | None:

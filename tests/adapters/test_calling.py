@@ -99,3 +99,11 @@ async def test_the_next_address_is_tried_when_one_refuses(receiver: Receiver) ->
     async with caller(HERE, timeout=5, resolve=Rebinding(["::1", "127.0.0.1"])) as client:
         told = await client.post(f"http://receiver.example:{port_of(receiver)}/", content=b"x")
     assert told.status_code == 200
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_the_answer_to_the_next_request(receiver: Receiver) -> None:
+    receiver.answers += [answer(200) * 2, answer(503)]
+    url = receiver.url.format(receiver=1)
+    async with caller(HERE, timeout=5) as client:
+        told = [(await client.post(url, content=b"x")).status_code for _ in range(2)]
+    assert (told, receiver.connections) == ([200, 503], 2)

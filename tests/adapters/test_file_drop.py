@@ -489,7 +489,8 @@ def python(program: str, *arguments: Path) -> subprocess.Popen[bytes]:
     prelude = (
         "import asyncio, os, pathlib, sys; from adapters.file_drop import KIND, Settings; from far_sides import *; "
     )
-    path = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))
+    here = Path(__file__).parent
+    path = os.pathsep.join(map(str, (ROOT, here, here.parent)))
     return subprocess.Popen(  # noqa: S603 - a program of this file
         [sys.executable, "-c", prelude + "\n" + textwrap.dedent(program), *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -102,10 +102,10 @@ class TestRequest:
         assert receiver.requests[0].headers["authorization"] == "Bearer hush"
         assert "hush" not in repr(settings)
 
-    async def test_one_connection_serves_many_parcels(self, receiver: Receiver, adapter: HttpPost) -> None:
+    async def test_each_parcel_has_a_connection_of_its_own(self, receiver: Receiver, adapter: HttpPost) -> None:
         for number in range(5):
             await adapter.deliver(parcel(number))
-        assert (receiver.connections, len(receiver.requests)) == (1, 5)
+        assert (receiver.connections, len(receiver.requests)) == (5, 5)
 
     async def test_the_environments_proxy_is_not_consulted(
         self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch

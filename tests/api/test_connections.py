@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -252,6 +253,18 @@ class TestGreedyBodies:
         async with wire(hurried.url) as greedy:
             sent = (post(hurried, "Transfer-Encoding: chunked"), *[chunk] * 40)
             assert await self.over(hurried, greedy, *sent) == 413
+
+    async def test_a08_chunks_without_end_take_less_memory_than_twice_the_limit(self, hurried: Api) -> None:
+        chunk = b"100000\r\n" + bytes(0x100000) + b"\r\n"
+        tracemalloc.start()
+        try:
+            async with wire(hurried.url) as greedy:
+                sent = (post(hurried, "Transfer-Encoding: chunked"), *[chunk] * 40)
+                assert await self.over(hurried, greedy, *sent) == 413
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert 35_000_000 < peak < 2 * 35_000_000, "it was read as far as the limit, and then given up"
 
     async def test_a08_a_length_that_promises_more_than_comes_is_408(self, hurried: Api) -> None:
         async with wire(hurried.url) as liar:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from statistics import median
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from raw import wire
 
 import fixtures
+from benchmarks.in_flight import document as large_document
 from doors import Api, application, forget, serving
 from messaging.http import Response
 from messaging.settings import Settings
@@ -34,6 +39,11 @@ async def limited(settings: Settings, clock: SetClock) -> AsyncIterator[Api]:
         async with serving(app, running.exchange) as (_, url), AsyncExitStack() as stack:
             yield Api(running, app, stack, url, served=True)
         forget(app)
+
+
+def another(content: bytes) -> bytes:
+    """Give a document a MsgId of its own."""
+    return re.sub(rb"(<MsgId>)[^<]+", rb"\g<1>" + str(uuid4()).encode(), content, count=1)
 
 
 async def flood(api: Api, client: str, times: int) -> list[Response]:
@@ -128,3 +138,53 @@ async def test_large_bodies_wait_for_room_and_are_then_refused_with_503_while_sm
 async def _chunks(size: int) -> AsyncIterator[bytes]:
     for _ in range(size // 1000):
         yield bytes(1000)
+
+
+class SlowReader:
+    """Asks for a document, and takes of the answer only its head, until it is told to go on."""
+
+    def __init__(self, api: Api, path: str, client: str) -> None:
+        self._line = socket.socket()
+        self._line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        at = urlsplit(api.url)
+        self._line.connect((at.hostname, at.port))
+        self._line.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{bearer(api, client)}\r\n\r\n".encode())
+
+    async def status(self) -> int:
+        return int((await asyncio.to_thread(self._line.recv, 12)).split()[1])
+
+    async def read_on(self) -> int:
+        """Read the rest; tells how many bytes it was."""
+        return await asyncio.to_thread(self._rest)
+
+    def _rest(self) -> int:
+        with self._line:
+            self._line.settimeout(20)
+            head = self._line.recv(4096)
+            size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            came = len(head.partition(b"\r\n\r\n")[2])
+            while came < size:
+                came += len(self._line.recv(65_536))
+        return came
+
+
+def bearer(api: Api, client: str) -> str:
+    return f"Authorization: Bearer {api.world.keys[client]}"
+
+
+async def test_large_documents_that_are_read_back_count_until_they_have_gone_out(limited: Api) -> None:
+    large = large_document(12)
+    hospital, municipality = await limited.of("sykehus"), await limited.of("kommune")
+    posted = await hospital.post("/documents", content=large, headers=XML)
+    small = await hospital.post("/documents", content=another(ADMITTED), headers=XML)
+    path, small_path = (f"/documents/{answer.json()['id']}" for answer in (posted, small))
+    slow = SlowReader(limited, path, "kommune")
+    assert await slow.status() == 200
+    for version, asked in ((None, path), ("3", path.replace("/documents/", "/messages/") + "/business-document")):
+        answer = await (await limited.of("kommune", version)).get(asked)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert (await municipality.get(small_path)).status_code == 200, "small ones pass"
+    stranger = await (await limited.of("lege")).get(path)
+    assert stranger.status_code == 404, "a foreign document is answered as none, and never as a busy one"
+    assert await slow.read_on() == len(large)
+    assert (await municipality.get(path)).content == large

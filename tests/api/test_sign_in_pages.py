@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from browsers import HOME, PASSPHRASE, browser, employ
+from browsers import HOME, PASSPHRASE, Browser, browser, employ
 from lxml import html
 from sqlalchemy import select
 
 from doors import Api
 from messaging.api.visit import own_path
-from messaging.http import Response
+from messaging.flow.admission import Admission, AdmissionTerms
+from messaging.http import ASGITransport, AsyncClient, Response
 from messaging.model.sight import EVERYTHING
 from messaging.store import tables
 
 OTHER = "seks sløve sagblad"
+FORGOTTEN = '"cache", "storage"'
 
 
 @pytest.fixture(params=["sqlite"])
@@ -58,6 +61,7 @@ async def test_a_person_signs_in_sees_it_and_signs_out(staffed: Api) -> None:
     session = (await one.get("/session")).json()
     assert (session["id"], session["role"], session["signIn"]["way"]) == ("person:kari", "operator", "passphrase")
     answer = await one.post("/sign-out", await one.form(action="/sign-out"))
+    assert (answer.headers["clear-site-data"], cookies(answer).keys()) == (FORGOTTEN, {"__Host-samhandling"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?lang=nb")
     assert (await one.get("/session")).status_code == 401
     assert words(await one.get("/sign-in?lang=en"), "//h1") == "Sign in"
@@ -73,6 +77,49 @@ async def test_what_is_wrong_is_told_on_the_page_and_never_what(staffed: Api) ->
         assert words(answer, "//*[@role='alert']").startswith("Brukernavnet eller passfrasen er feil")
         assert "nobody" not in answer.text
         assert "__Host-samhandling" not in cookies(answer)
+
+
+@pytest.fixture
+async def guarded(staffed: Api) -> Api:
+    """Six wrong passphrases a minute from one address, and no more."""
+    admission = Admission(AdmissionTerms(failures_per_minute=6))
+    staffed.app.state.exchange = replace(staffed.app.state.exchange, admission=admission)
+    return staffed
+
+
+async def test_a22_guessing_passphrases_at_many_accounts_is_limited_by_address(guarded: Api) -> None:
+    known = await browser(guarded, "kari")
+    del known.http.cookies["__Host-samhandling"]
+    guesser = await browser(guarded)
+    answers = [await guesser.sign_in(name, "wrong it is") for name in ("ada", "alf", "nils", "no", "ada", "alf")]
+    assert {answer.status_code for answer in answers} == {401}
+    for name, passphrase in (("nils", "wrong it is"), ("nils", PASSPHRASE)):
+        answer = await guesser.sign_in(name, passphrase)
+        assert (answer.status_code, "__Host-samhandling" in cookies(answer)) == (429, False)
+        assert 1 <= int(answer.headers["retry-after"]) <= 10
+        assert words(answer, "//*[@role='alert']").startswith("For mange har skrevet feil passfrase fra dette nett")
+    key = {"Authorization": "Bearer 000000000000.guessed"}
+    assert (await guesser.get("/operations/messages", **key)).status_code == 401, "systems are counted apart"
+    assert (await known.sign_in("kari")).status_code == 303, "who has been in from here is let in"
+    transport = ASGITransport(guarded.app, client=("192.0.2.9", 1))
+    async with AsyncClient(transport=transport, base_url=HOME) as elsewhere:
+        assert (await Browser(elsewhere).sign_in("nils")).status_code == 303
+
+
+async def test_a22_guessing_the_current_passphrase_is_limited_by_address_too(guarded: Api) -> None:
+    thief = await browser(guarded, "kari")
+    del thief.http.cookies["__Host-samhandling-browser"]
+    form = await thief.form(action="/sign-in/passphrase") | {"wanted": OTHER, "again": OTHER}
+    guess = {"current": "wrong it is", "wanted": OTHER}
+    answers = [await thief.post("/sign-in/passphrase", form | {"current": "wrong it is"}) for _ in range(3)]
+    answers += [await thief.send("PUT", "/session/passphrase", json=guess) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {400}
+    page = await thief.post("/sign-in/passphrase", form | {"current": PASSPHRASE})
+    assert words(page, "//*[@role='alert']").startswith("For mange har skrevet feil passfrase")
+    told = await thief.send("PUT", "/session/passphrase", json=guess)
+    for answer in (page, told):
+        assert answer.status_code == 429
+        assert 1 <= int(answer.headers["retry-after"]) <= 10
 
 
 async def test_a27_the_session_cookie_is_kept_from_scripts_other_sites_and_clear_text(staffed: Api) -> None:
@@ -263,6 +310,7 @@ async def test_a_passphrase_is_changed_on_the_page(staffed: Api) -> None:
         assert (answer.status_code, said in words(answer, "//*[@role='alert']")) == (400, True)
     answer = await one.post("/sign-in/passphrase", form | {"current": PASSPHRASE, "wanted": OTHER, "again": OTHER})
     assert words(answer, "//*[@role='status']") == "Passfrasen er endret. Logg inn med den nye."
+    assert answer.headers["clear-site-data"] == FORGOTTEN
     assert (await one.get("/session")).status_code == 401
     assert (await one.sign_in("kari")).status_code == 401
     assert (await one.sign_in("kari", OTHER)).status_code == 303

@@ -8,9 +8,13 @@ import re
 from uuid import uuid4
 
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 import fixtures
 from doors import Api
+from messaging.api import sign_in_page, validate_page
+from messaging.console import _PAGES
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 NURSING = 8110001
@@ -174,3 +178,39 @@ async def test_a_stay_is_a_line_of_steps_that_says_what_is_missing_and_who_owes_
         assert "Venter på Sykepleietjenesten" in told
     answer = await (await api.of("lege")).get(f"/console/conversations/{message_id}")
     assert answer.status_code == 404
+
+
+def forms(routers: list[APIRouter]) -> set[str]:
+    """Find every path to which a form of our pages is sent."""
+    found = [one for router in routers for one in router.routes if isinstance(one, APIRoute)]
+    return {one.path for one in found if "POST" in one.methods and not one.include_in_schema}
+
+
+async def test_a_browser_that_asks_for_what_only_a_form_sends_is_led_to_its_page(api: Api) -> None:
+    of_console = [router for module in _PAGES for router in vars(module).values() if isinstance(router, APIRouter)]
+    paths = forms([*of_console, sign_in_page.router, validate_page.router])
+    assert {"/console/routes/{name}/{act}", "/sign-out", "/sign-in/passphrase", "/validate/page"} < paths
+    named = {
+        name: str(uuid4()) for name in ("message_id", "delivery_id", "search_id", "alarm_id", "rule_id", "hold_id")
+    }
+    named |= {"number": str(NURSING), "name": "far", "act": "park"}
+    operator, led = await api.of("operator"), dict[str, str]()
+    for path in sorted(paths):
+        asked, seen = path.format(**named), await operator.get(path.format(**named))
+        if seen.status_code != 303:
+            assert seen.status_code != 405, path
+            continue
+        assert (await operator.head(asked)).headers["Location"] == seen.headers["Location"], path
+        led[path] = seen.headers["Location"]
+        there = await operator.get(led[path])
+        here = 403 if led[path].startswith("/sign-in") else 404 if "message_id" in path else 200
+        assert there.status_code == here, "nobody signs in over http, and there is no such message"
+    assert len(led) >= 12
+    assert led["/console/messages/{message_id}/document"] == f"/console/messages/{named['message_id']}"
+
+
+async def test_where_a_browser_is_led_to_is_a_path_of_ours_whatever_it_asked_for(api: Api) -> None:
+    nobody = await api.of(None)
+    answer = await nobody.get("/console/messages/%2F%2Fevil.example%0d%0aX:%20y/document")
+    assert (answer.status_code, "X" in answer.headers) in {(303, False), (404, False)}
+    assert answer.headers.get("Location", "/console").startswith("/console")

@@ -96,6 +96,17 @@ async def test_two_workers_never_hand_over_the_same_parcel(routed: World) -> Non
     assert len(far(routed).delivered) == 1
 
 
+async def test_a_worker_that_comes_too_late_for_its_lease_sends_nothing_and_another_takes_over(routed: World) -> None:
+    message_id = await send(routed)
+    assert await worker(routed, lease=timedelta(0)).work_once()
+    assert not far(routed).delivered
+    routed.clock.forward(seconds=1)
+    await watch.sweep(routed.exchange)
+    assert (await the_delivery(routed, message_id))["state"] == "pending"
+    assert await worker(routed).work_once()
+    assert [parcel.attempt for parcel in far(routed).delivered] == [2]
+
+
 async def test_a_deferred_parcel_waits_and_is_tried_again_under_the_same_id(routed: World) -> None:
     message_id = await send(routed)
     far(routed).outcomes.append(Deferred("busy", retry_after=30))

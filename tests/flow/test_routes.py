@@ -11,9 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import delete
 
 import fixtures
 from adapters.memory import KIND, Memory
+from adapters.memory import Settings as MemorySettings
 from messaging.app import open_exchange
 from messaging.errors import Forbidden, InvalidRequest, NotFound
 from messaging.flow import collect, inspect, receive, routes, watch
@@ -24,10 +26,11 @@ from messaging.flow.routes import Standing
 from messaging.model.access import Role
 from messaging.model.party import Client
 from messaging.model.retry import CircuitState, RetryPolicy
+from messaging.model.sight import EVERYTHING
 from messaging.registry import Registry
 from messaging.settings import RouteSetting, Settings
 from messaging.spi import Deferred, Outcome, Parcel
-from messaging.store import wakeups
+from messaging.store import tables, wakeups
 from world import SetClock, World, world
 
 WARD, NURSING = 8100001, 8110001
@@ -178,6 +181,72 @@ async def test_failures_in_any_process_open_the_circuit_for_all_and_one_success_
     one = await told(routed.exchange, routed)
     assert (one.standing, one.circuit, one.record.failures) == (Standing.WORKING, CircuitState.CLOSED, 0)
     assert one.record.last_error == "no route to host", "it is still told what went wrong last"
+
+
+class Slow(Memory):
+    """A far side that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__("far", MemorySettings())
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def deliver(self, parcel: Parcel) -> Outcome:
+        self.asked.set()
+        await self.answer.wait()
+        return await super().deliver(parcel)
+
+
+async def test_one_attempt_in_all_processes_tries_a_route_that_has_rested(routed: World, other: Exchange) -> None:
+    for _ in range(3):
+        await send(routed)
+    far(routed.exchange).outcomes.append(Deferred("down"))
+    first = worker(routed.exchange, circuit_threshold=1, route_concurrency=1)
+    assert await first.work_once()
+    routed.clock.forward(seconds=31)
+    slow = Slow()
+    trying = RouteWorker(first._exchange, "far", slow, actor="worker:slow")
+    attempt = asyncio.create_task(trying.work_once())
+    async with asyncio.timeout(10):
+        await slow.asked.wait()
+    rivals = [worker(one, circuit_threshold=1) for one in (routed.exchange, other)]
+    assert [await rival.work_once() for rival in rivals] == [False, False], "they rest while one tries"
+    slow.answer.set()
+    assert await attempt
+    assert await rivals[1].work_once()
+    assert len(slow.delivered) == 1
+    assert len(far(other).delivered) == 2, "all of them go on when it answers"
+
+
+async def test_who_dies_while_trying_a_route_leaves_the_next_try_to_others(routed: World, other: Exchange) -> None:
+    for _ in range(2):
+        await send(routed)
+    far(routed.exchange).outcomes.append(Deferred("down"))
+    first = worker(routed.exchange, circuit_threshold=1, route_concurrency=1)
+    assert await first.work_once()
+    routed.clock.forward(seconds=31)
+    slow = Slow()
+    dying = asyncio.create_task(RouteWorker(first._exchange, "far", slow, actor="worker:dying").work_once())
+    async with asyncio.timeout(10):
+        await slow.asked.wait()
+    dying.cancel()
+    with suppress(asyncio.CancelledError):
+        await dying
+    assert not await worker(other, circuit_threshold=1).work_once()
+    routed.clock.forward(seconds=61)
+    assert await worker(other, circuit_threshold=1).work_once()
+    assert (await told(other, routed)).circuit is CircuitState.CLOSED
+
+
+async def test_a_try_that_sent_nothing_is_followed_by_another_at_once(routed: World, other: Exchange) -> None:
+    lost, kept = await send(routed), await send(routed)
+    far(routed.exchange).outcomes += [Deferred("down"), Deferred("down")]
+    assert await worker(routed.exchange, circuit_threshold=1).work_once()
+    async with routed.exchange.database.write(EVERYTHING) as tx:
+        await tx.connection.execute(delete(tables.payload).where(tables.payload.c.message_id == lost))
+    routed.clock.forward(seconds=31)
+    for _ in range(2):
+        assert await worker(other, circuit_threshold=1).work_once()
+    assert await state_of(routed, kept) == "sent"
 
 
 async def test_a_route_that_rests_goes_on_at_once_when_it_is_resumed(routed: World) -> None:

@@ -48,7 +48,7 @@ async def first_version(
     is_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'first.db'}" if is_sqlite else await databases.empty_postgresql()
     database = Database(url)
-    async with database.write(EVERYTHING) as tx:
+    async with database.alter() as tx:
         await tx.connection.run_sync(_upgrade_to, "0001")
         for number, status in ((1, "'N'"), (2, "NULL")):
             await tx.connection.execute(text(_MESSAGE.format(number=number, status=status)), {"digest": b"x" * 32})
@@ -107,7 +107,7 @@ SAID = "Kanarifugl er ikke pasient her"
 async def test_what_receivers_wrote_is_removed_from_beside_the_deliveries_and_the_codes_stay(
     owned: Database,
 ) -> None:
-    async with owned.write(EVERYTHING) as tx:
+    async with owned.alter() as tx:
         await tx.connection.run_sync(_upgrade_to, "0011")
     at = datetime(2026, 1, 1, tzinfo=UTC)
     said = {"code": "T01", "text": SAID, "details": f"{SAID}, 05073500186", "oid": "2.16.578.1.12.4.1.1.8221"}

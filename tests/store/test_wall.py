@@ -18,11 +18,12 @@ from messaging.flow.receive import Handed, receive
 from messaging.flow.retain import place_hold
 from messaging.flow.seal import Sealer
 from messaging.model.access import Role
+from messaging.model.alarm import About, Alarm, Telling
 from messaging.model.party import Client
 from messaging.model.receipt import ReceiptStatus
 from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
-from messaging.store import migrate, wall
+from messaging.store import alarms, migrate, wall
 from messaging.store import tables as t
 from messaging.store import tables_of_people as of_people
 from messaging.store import tables_of_routes as of_routes
@@ -69,6 +70,11 @@ async def lived(running: World) -> World:
         await tx.connection.execute(of_people.account.insert().values(kari))
         search = {"id": uuid4(), "account": "kari", "name": "late", "filters": {}, "saved_at": exchange.clock()}
         await tx.connection.execute(of_people.saved_search.insert().values(search))
+        rule = UUID(int=1)  # one of those from the start
+        stands = Alarm(uuid4(), rule, None, "parked", exchange.clock(), 1, None, told_at=exchange.clock())
+        await alarms.open_one(tx, stands)
+        told = Telling(uuid4(), stands.id, "webhook", "pager", About.RAISED, exchange.clock())
+        await alarms.tell(tx, None, [told])
     admin, review = Client("admin", "admin", Role.ADMIN), exchange.clock() + timedelta(days=1)
     await place_hold(exchange, admin, HoldScope.PARTY, str(NURSING), reason="a complaint", review_at=review)
     await Sealer(exchange).seal()
@@ -250,7 +256,7 @@ async def two_roles(databases: Databases) -> AsyncIterator[tuple[Database, Datab
     """An empty database, as the application has it, and as its owner does."""
     url = await databases.empty_postgresql()
     application, owner = Database(as_application(url), pool_size=2), Database(url, pool_size=2)
-    async with owner.write(EVERYTHING) as tx:  # as every PostgreSQL from 15 on has it
+    async with owner.alter() as tx:  # as every PostgreSQL from 15 on has it
         await tx.connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
     yield application, owner
     await application.close()

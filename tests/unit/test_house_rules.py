@@ -66,7 +66,7 @@ def test_every_folder_of_tests_is_run_by_make_test_or_by_make_faults() -> None:
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
     run = [ROOT / name for name in options["testpaths"]] + [ROOT / "tests" / "faults"]
     assert [name_of(one) for one in folders if not any(one.is_relative_to(path) for path in run)] == []
-    assert "pytest -q -s tests/faults" in (ROOT / "Makefile").read_text("utf-8")
+    assert "pytest -q -n 2 tests/faults" in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_only_one_module_names_the_http_client_library() -> None:

@@ -22,8 +22,9 @@ PROVIDER = {
     "roles": {"drift": "operator"},
     "acr": ["Level4"],
 }
+MAIL = {"host": "mail.example", "sender": "exchange@exchange.example"}
 CAREFUL: dict[str, Any] = {
-    "database_url": "postgresql://app@database/samhandling",
+    "database_url": "postgresql://app@database/samhandling?sslmode=verify-full&sslrootcert=/etc/samhandling/root.pem",
     "public_url": "https://exchange.example",
     "uds": Path("/run/samhandling/http.sock"),
     "trusted_proxies": ["unix"],
@@ -32,6 +33,8 @@ CAREFUL: dict[str, Any] = {
     "token_issuers": [ISSUER],
     "providers": {"people": PROVIDER},
     "retention_daily": True,
+    "mail": MAIL,
+    "alarm_mail_to": ["vakt@exchange.example"],
     "log_format": "json",
 }
 SOUND = Standing(weaknesses=(), her_ids=frozenset({123}), endless_keys=(), admins=1)
@@ -51,8 +54,14 @@ def test_a_careful_set_up_lacks_nothing() -> None:
     ("changed", "words"),
     [
         ({"public_url": None}, "No public_url"),
+        ({"mail": None}, "Nobody is told of alarms"),
+        ({"mail": {**MAIL, "security": "none"}}, "leaves unencrypted"),
         ({"public_url": "http://127.0.0.1:8080"}, "no https address"),
         ({"uds": None, "host": "0.0.0.0"}, "listens on 0.0.0.0 without TLS"),  # noqa: S104 - that is the point
+        ({"database_url": "postgresql://app@database/samhandling?sslmode=require"}, "database_url reaches PostgreSQL"),
+        ({"migration_url": "postgresql://owner@database/samhandling"}, "migration_url reaches PostgreSQL"),
+        ({"adapters": {"gp": {"kind": "http_post", "url": "http://gp.example/in"}}}, "adapter gp is called by http"),
+        ({"audit_anchors": [{"kind": "http", "url": "http://log.example"}]}, "anchor of the audit log is called by"),
         ({"trusted_proxies": []}, "No proxy is trusted"),
         ({"calls_allowed": ["0.0.0.0/0"]}, "names every network"),
         ({"audit_anchors": []}, "anchored on this machine alone"),

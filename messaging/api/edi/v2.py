@@ -18,6 +18,7 @@ from messaging.api.edi.both import (
     decoded,
     encoded,
 )
+from messaging.api.giving import ROOM_FOR_MESSAGE
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import ErrorMessage, HerId, Name, Unique
 from messaging.flow import collect
@@ -86,7 +87,7 @@ async def get_message(message_id: UUID, exchange: Here, client: Caller) -> shape
     return views.one_message_v2(await collect.message(exchange, client, message_id, door=DOOR), client)
 
 
-@router.get("/messages/{message_id}/business-document", responses=_READING)
+@router.get("/messages/{message_id}/business-document", responses=_READING, dependencies=[ROOM_FOR_MESSAGE])
 async def get_business_document(
     message_id: UUID,
     exchange: Here,

@@ -21,6 +21,7 @@ from messaging.api.edi.both import (
     decoded,
     encoded,
 )
+from messaging.api.giving import ROOM_FOR_MESSAGE
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import HerId, Unique
 from messaging.errors import InvalidRequest, SamhandlingError
@@ -85,7 +86,7 @@ async def get_message(message_id: UUID, exchange: Here, client: Caller) -> shape
     return views.message_v3(await collect.message(exchange, client, message_id, door=DOOR))
 
 
-@router.get("/messages/{message_id}/business-document", responses=_READING)
+@router.get("/messages/{message_id}/business-document", responses=_READING, dependencies=[ROOM_FOR_MESSAGE])
 async def get_business_document(
     message_id: UUID,
     exchange: Here,

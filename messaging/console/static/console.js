@@ -21,7 +21,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (afterG) {
       afterG = false;
-      const path = { o: "/console", m: "/console/messages", p: "/console/parties", r: "/console/routes", a: "/console/audit" }[event.key];
+      const path = { o: "/console", m: "/console/messages", p: "/console/parties", r: "/console/routes", v: "/console/alarms", a: "/console/audit" }[event.key];
       if (path) location.assign(path);
       return;
     }
