@@ -6,6 +6,7 @@ what one wants to see. The names I1 to I15 are those of docs/reliability.md.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ ENDS = frozenset(state.value for state in FINAL) | {State.FAILED.value}
 
 _BY_US = "exchange"
 _MOST_A_MINUTE = 60
+_CLOCK = 0.001
+"""Seconds by which two instants that were read one after the other may seem to stand the other way round."""
 _TRANSPORT = {"Unconfirmed": 0, "Acknowledged": 1, "Rejected": 1, "Abandoned": 1}
 
 
@@ -138,12 +141,17 @@ def once(evidence: Evidence) -> Iterator[str]:
 @_rule("I4 no attempt after it was taken")
 def taken_once(evidence: Evidence) -> Iterator[str]:
     moves = (f"delivery.{Moved.HANDED_OVER}", f"delivery.{Moved.RECEIPT_HANDED_OVER}")
+    attempts = {(row["delivery_id"], row["number"]): row for row in evidence.attempts}
     settled: dict[str, float] = {}
     for line in evidence.lines:
         if line["event"] in moves:
             settled.setdefault(line["delivery_id"], _instant(line["at"]))
-    for delivery_id, arrivals in _grouped(_of(evidence, "arrived"), "delivery_id").items():
-        arrivals.sort(key=lambda row: row["start"])
+    for delivery_id, came in _grouped(_of(evidence, "arrived"), "delivery_id").items():
+        # What a process sent that was stopped between its last look at the lease and the sending comes late.
+        late = [row for row in came if _stood_still(evidence, attempts.get((delivery_id, row["attempt"])))]
+        arrivals = sorted((row for row in came if row not in late), key=lambda row: row["start"])
+        if not arrivals:
+            continue
         for one, two in pairwise(arrivals):
             if two["attempt"] <= one["attempt"]:
                 yield f"delivery {delivery_id} came as attempt {two['attempt']} after attempt {one['attempt']}"
@@ -191,12 +199,27 @@ def private(evidence: Evidence) -> Iterator[str]:
             yield f"{row['client']} could tell the foreign message {row['message_id']} from an unknown one"
 
 
+def _held_until(evidence: Evidence, attempt: Row) -> float:
+    """Tell when the lease of an attempt ends."""
+    return _instant(attempt["started_at"]) + float(evidence.run["lease_seconds"])
+
+
+def _stood_still(evidence: Evidence, attempt: Row | None) -> bool:
+    """Tell whether a process stood still at the moment when the lease of an attempt ended."""
+    if attempt is None:
+        return False
+    end = _held_until(evidence, attempt)
+    return any(begin <= end <= until + _CLOCK for begin, until in evidence.run.get("pauses", []))
+
+
 @_rule("I8 one worker at a time holds a delivery")
 def leased(evidence: Evidence) -> Iterator[str]:
     for delivery_id, rows in _grouped(evidence.attempts, "delivery_id").items():
         rows.sort(key=lambda row: row["number"])
         for one, two in pairwise(rows):
-            if one["ended_at"] and _instant(one["ended_at"]) > _instant(two["started_at"]):
+            # A worker that stood still may end its attempt after its lease has lapsed; then it no longer held it.
+            holds_until = min(_held_until(evidence, one), _instant(one["ended_at"]) if one["ended_at"] else math.inf)
+            if holds_until > _instant(two["started_at"]) + _CLOCK:
                 yield f"attempts {one['number']} and {two['number']} of delivery {delivery_id} overlap"
         if [row["number"] for row in rows] != list(range(1, len(rows) + 1)):
             yield f"the attempts of delivery {delivery_id} are not numbered one by one"

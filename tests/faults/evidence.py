@@ -68,8 +68,8 @@ class Evidence:
     lines: list[Row] = field(default_factory=list)
     """The audit log's lines in the order of their ids."""
     run: Row = field(default_factory=dict)
-    """`give_up_after`, `now` (when the database was dumped), `verified` (exit codes of the two verifiers), `resources`
-    (`before`, `after`), `canaries`."""
+    """`give_up_after`, `lease_seconds`, `now` (when the database was dumped), `verified` (exit codes of the two
+    verifiers), `resources` (`before`, `after`), `pauses` (when a process stood still, from and to)."""
     logs: dict[str, str] = field(default_factory=dict)
 
     @classmethod

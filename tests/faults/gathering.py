@@ -12,10 +12,12 @@ from typing import Any
 
 from faults.checker import Violation, summary, violations
 from faults.evidence import Evidence, Row
+from faults.figures import RUNS, figures
 from sqlalchemy import Table, select
 
 from messaging.app import open_exchange
 from messaging.errors import DocumentDamaged
+from messaging.flow.anchoring import Anchoring
 from messaging.flow.exchange import Exchange
 from messaging.flow.opening import document_of
 from messaging.flow.prove import export
@@ -40,6 +42,7 @@ async def judge(settings: Settings, folder: Path, **run: Any) -> list[Violation]
     await gather(settings, folder, **run)
     evidence = Evidence.of(folder)
     found = violations(evidence)
+    RUNS.append(figures(evidence, [one.rule for one in found]))
     sys.stdout.write(f"{summary(evidence, found)} ({folder})\n")
     return found
 
@@ -60,6 +63,7 @@ async def gather(settings: Settings, folder: Path, **run: Any) -> None:
         database = await _dump(exchange)
     about = {
         "give_up_after": settings.retry_give_up_after,
+        "lease_seconds": settings.lease_seconds,
         "now": time.time(),
         "grace": GRACE,
         "verified": verified,
@@ -70,10 +74,13 @@ async def gather(settings: Settings, folder: Path, **run: Any) -> None:
 
 
 async def _seal_all(exchange: Exchange) -> None:
+    """Seal what is left, and carry it to the anchors: a process that was killed in each second had no time for it."""
     sealer = Sealer(exchange)
     async with asyncio.timeout(60):
         while True:
             await sealer.seal()
+            for anchor in exchange.anchors:
+                await Anchoring(sealer, anchor).carry()
             async with exchange.database.read(EVERYTHING) as tx:
                 newest = await seals.last(tx)
                 if not (await seals.waiting(tx, after=newest.settled if newest else 0))[0]:

@@ -35,7 +35,6 @@ class Instance:
     kills: int = 0
     slowest_start: float = 0.0
     """Seconds from a start to the first time that it said it was ready."""
-    stopping: bool = False
 
     @property
     def url(self) -> str:
@@ -46,12 +45,19 @@ class Instance:
         assert self.process is not None
         return self.process.pid
 
-    async def start(self, *, ready: bool = True) -> None:
-        """Start it, and wait until it says that it is ready."""
+    async def start(self, *, ready: bool = True, program: Sequence[str] = ()) -> None:
+        """Start it, and wait until it says that it is ready; `program` is for this life alone."""
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *self.before, *self.program, "--port", str(self.port), env=self.environment, stdout=log, stderr=log
+                *self.before,
+                *(program or self.program),
+                "--port",
+                str(self.port),
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that what it was started through ends with it
             )
         if ready:
             await self.ready()
@@ -82,17 +88,30 @@ class Instance:
         return await self._end(signal.SIGTERM)
 
     async def ended(self) -> int:
-        """Wait until it has ended by itself."""
+        """Wait until it has ended by itself; gives its exit code, or the signal that it died of below 0."""
         assert self.process is not None
         async with asyncio.timeout(READY_WITHIN):
-            return await self.process.wait()
+            code = await self.process.wait()
+        self.kills += code == -signal.SIGKILL
+        return code
+
+    def pause(self) -> None:
+        """Let it stand still, as on a host that swaps."""
+        self._send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on where it stood."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        os.killpg(self.pid, number)
 
     async def _end(self, number: signal.Signals) -> int:
         process = self.process
         if process is None:
             return 0
         if process.returncode is None:
-            process.send_signal(number)
+            self._send(number)
         return await process.wait()
 
     def measure(self) -> dict[str, int]:

@@ -9,9 +9,13 @@ from pathlib import Path
 from messaging.settings import Settings
 
 SEED = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 1_000_000)
-SECONDS = float(os.environ.get("FAULTS_SECONDS") or 15)
+os.environ["FAULTS_SEED"] = str(SEED)  # for the processes among which the tests are divided
+SECONDS = float(os.environ.get("FAULTS_SECONDS") or 8)
 """How long each storm blows on each database."""
 KEPT = Path(os.environ.get("FAULTS_FOLDER") or "faults-kept")
+"""Where the folders of broken runs are kept."""
+REPORT = Path(os.environ.get("FAULTS_REPORT") or "dist/faults.json")
+"""Where the figures of all runs are written."""
 
 
 def hurried(database_url: str, folder: Path, **more: object) -> Settings:

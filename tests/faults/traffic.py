@@ -8,6 +8,7 @@ import random
 import re
 import time
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,6 +82,8 @@ class Sender(Caller):
     accepted: dict[str, str] = field(default_factory=dict)
     """Message id by MsgId."""
     sent: dict[str, bytes] = field(default_factory=dict)
+    answers: Counter[int] = field(default_factory=Counter)
+    """How often a posted document was answered with which HTTP status."""
 
     async def run(self, enough: asyncio.Event, *, pause: float = 0.02) -> None:
         """Send until it is enough."""
@@ -98,6 +101,7 @@ class Sender(Caller):
             told = {"sender": self.sender, "msg_id": msg_id, "sha256": sha256(content)}
             if answer is not None:
                 told["http"] = answer.status_code
+                self.answers[answer.status_code] += 1
             if answer is not None and outcome == OK:
                 told["message_id"] = self.accepted[msg_id] = answer.json()["id"]
                 self.sent[msg_id] = content

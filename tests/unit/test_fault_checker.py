@@ -98,7 +98,7 @@ def good() -> Evidence:
             delivery(BACK, APPREC, WARD, "delivered"),
         ],
         attempts=[
-            {"delivery_id": DELIVERY, "number": 1, "started_at": at(4), "ended_at": None},
+            {"delivery_id": DELIVERY, "number": 1, "started_at": at(4), "ended_at": at(5)},
             {"delivery_id": DELIVERY, "number": 2, "started_at": at(5), "ended_at": at(6)},
         ],
         payloads=[{"message_id": MESSAGE, "sha256": SHA}, {"message_id": APPREC, "sha256": APPREC_SHA}],
@@ -117,6 +117,7 @@ def good() -> Evidence:
         ],
         run={
             "give_up_after": 20,
+            "lease_seconds": 5,
             "now": NOON + 60,
             "grace": 10,
             "verified": {"samhandling audit verify": 0, "verify_audit.py": 0},
@@ -165,6 +166,7 @@ BREAKS: list[tuple[str, str, Break]] = [
     ("I7", "which is not theirs", lambda e: _said(e, 6, her_ids=[STRANGER])),
     ("I7", "from an unknown one", lambda e: _said(e, 10, sha256="ee")),
     ("I8", "overlap", lambda e: e.attempts[0].update(ended_at=at(6))),
+    ("I8", "overlap", lambda e: e.attempts[0].update(ended_at=None)),
     ("I8", "numbered one by one", lambda e: e.attempts[1].update(number=3)),
     ("I9", "not as it was sealed", lambda e: e.run["verified"].update({"verify_audit.py": 1})),
     ("I9", "was made twice", lambda e: e.lines.insert(2, e.lines[1])),
@@ -206,6 +208,23 @@ def test_each_way_of_breaking_a_promise_is_found(rule: str, said: str, broken: B
     evidence = copy.deepcopy(good())
     broken(evidence)
     assert [one for one in violations(evidence) if one.rule.startswith(f"{rule} ") and said in one.text]
+
+
+def _settles_late(evidence: Evidence) -> None:
+    """Let the second attempt begin when the lease of the first has lapsed, and the first arrive after it."""
+    evidence.attempts[0].update(started_at=at(0), ended_at=at(8))
+    arrived = evidence.operations[4]
+    evidence.operations.append({**arrived, "start": NOON + 6.5, "end": NOON + 6.6})
+
+
+def test_a_worker_that_stood_still_while_its_lease_lapsed_may_send_and_end_late() -> None:
+    evidence = good()
+    _settles_late(evidence)
+    assert {one.rule.partition(" ")[0] for one in violations(evidence)} == {"I4"}
+    evidence.run["pauses"] = [[NOON + 1, NOON + 6.4]]
+    assert violations(evidence) == []
+    evidence.run["pauses"] = [[NOON + 1, NOON + 2]]
+    assert {one.rule.partition(" ")[0] for one in violations(evidence)} == {"I4"}
 
 
 def test_every_promise_has_a_run_that_breaks_it() -> None:
