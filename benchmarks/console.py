@@ -79,6 +79,7 @@ async def pages(exchange: Exchange) -> tuple[dict[str, str], list[Asked]]:
     asked += [Asked(f"/messages/{{message_id}}{more}") for more in ("", "/trail.html")]
     asked += [Asked(f"/messages/{{message_id}}/proof{more}", overseers=True) for more in ("", ".json")]
     asked += [Asked("/conversations/{any_id}"), Asked("/parties"), Asked("/parties/{number}"), Asked("/audit")]
+    asked += [Asked("/alarms")]
     asked += [Asked(path, f"?{urlencode(one)}") for path in ("/audit", "/audit/readings") for one in logged]
     asked += [Asked("/audit/readings")]
     asked += [Asked(path, overseers=True) for path in ("/routes", "/routes-resend", "/audit/seals")]

@@ -1,7 +1,7 @@
 """A server for the benchmarks, with parts of trust left out: `python -m benchmarks.served FOLDER URL [PART …]`.
 
 Only here can authentication or encryption be left out, by putting another piece in its place in this process; the
-product has no such switch. Prints one line of JSON when it answers: host, port, and the hospital's key.
+product has no such switch. Prints one line of JSON when it answers: host, port, and keys.
 """
 
 from __future__ import annotations
@@ -14,17 +14,25 @@ import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
+
+import uvloop
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import fixtures
-from messaging.api import door
+from messaging.api import documents, door
 from messaging.app import create_app
 from messaging.demo.serving import listen, serving
 from messaging.flow import clients
+from messaging.flow.exchange import Exchange
+from messaging.flow.receive import Handed, Taken, judge
 from messaging.keys import Sealed, Vault
 from messaging.keys.payload import DEFLATE
 from messaging.model.party import Client
 from messaging.settings import Settings
 from messaging.store import session
+from messaging.store.positions import FIRST_POSITION
 
 HOSPITAL = next(client for client in fixtures.clients() if client.name == "sykehus")
 
@@ -37,22 +45,30 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
         door.authenticate = _anybody
     if "encryption" in without:
         Vault.seal = _packed  # type: ignore[method-assign]
+    if "keeping" in without:
+        documents.receive = _judged
     if "wall" in without:
-        session.look_with = _unwalled
+        session.look_with, session.write_with = _unwalled, _numbered
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
     settings = Settings(database_url=url, key_file=folder / "key", requests_per_second=0, **sealed)
     with listen("127.0.0.1", 0) as socket:
-        app = create_app(settings)
+        app = create_app(settings, alone=True)
         async with app.router.lifespan_context(app):
             exchange = app.state.exchange
             await clients.register_parties(exchange, fixtures.parties(), actor="benchmark")
-            name = f"hospital-{os.getpid()}"
-            client = replace(HOSPITAL, id=name, name=name)
-            key = await clients.register_client(exchange, client, actor="benchmark")
+            keys = {name: await _key(exchange, name) for name in ("sykehus", "kommune", "lege")}
             async with serving(app, exchange, socket, stop, settings.manners()):
-                told = {"host": "127.0.0.1", "port": socket.getsockname()[1], "key": key, "pid": os.getpid()}
+                told = {"host": "127.0.0.1", "port": socket.getsockname()[1], "pid": os.getpid()}
+                told |= {"key": keys["sykehus"], "keys": keys}
                 print(json.dumps(told), flush=True)
                 await stop.wait()
+
+
+async def _key(exchange: Exchange, name: str) -> str:
+    """Register a client that may do what one of the fixtures may, for this process; gives its key."""
+    one = next(client for client in fixtures.clients() if client.name == name)
+    own = f"{name}-{os.getpid()}"
+    return await clients.register_client(exchange, replace(one, id=own, name=own), actor="benchmark")
 
 
 def _packed(vault: Vault, content: bytes, _about: object) -> Sealed:
@@ -60,8 +76,20 @@ def _packed(vault: Vault, content: bytes, _about: object) -> Sealed:
     return Sealed(DEFLATE, zlib.compress(content, 1), vault.current, b"")
 
 
-async def _unwalled(*_: object) -> None:
+async def _judged(exchange: Exchange, _actor: Client, handed: Handed) -> Taken:
+    """Read a document and judge it by every rule, and keep nothing of it: the limit of what a server here can do."""
+    verdict = await judge(exchange, handed.content)
+    if verdict.envelope is None:
+        raise ValueError("the benchmark's document is refused")
+    return Taken(uuid4(), exchange.clock(), verdict.envelope)
+
+
+async def _unwalled(*_: object, **__: object) -> None:
     return None
+
+
+async def _numbered(connection: AsyncConnection, **_: object) -> int:
+    return int(await connection.scalar(text(f"SELECT {FIRST_POSITION}")) or 0)
 
 
 async def _anybody(*_: object) -> Client:
@@ -69,4 +97,4 @@ async def _anybody(*_: object) -> Client:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1]), sys.argv[2], set(sys.argv[3:])))
+    uvloop.run(run(Path(sys.argv[1]), sys.argv[2], set(sys.argv[3:])))
