@@ -153,16 +153,17 @@ class Staff:
         await lines.readings(self._exchange, actor, lines.Asked(), door="console")
 
     async def _hold(self, at: datetime) -> None:
-        (row,) = await inspect.search(self._exchange, self._watch, Search(type="LOG_INNLAGT", limit=1))
+        """Hold the newest stay, if the month has had one: a short one may begin without."""
         reason = "Klagesak hos statsforvalteren, sak 26/114: oppholdet beholdes til den er avgjort."
-        await retain.place_hold(
-            self._exchange,
-            self._watch,
-            HoldScope.CONVERSATION,
-            row["msg_id"],
-            reason=reason,
-            review_at=at + timedelta(days=90),
-        )
+        for row in await inspect.search(self._exchange, self._watch, Search(type="LOG_INNLAGT", limit=1)):
+            await retain.place_hold(
+                self._exchange,
+                self._watch,
+                HoldScope.CONVERSATION,
+                row["msg_id"],
+                reason=reason,
+                review_at=at + timedelta(days=90),
+            )
 
     async def _save_searches(self, _at: datetime) -> None:
         for name, filters in _SEARCHES:
