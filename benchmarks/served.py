@@ -49,6 +49,7 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
         documents.receive = _judged
     if "wall" in without:
         session.look_with, session.write_with = _unwalled, _numbered
+        session.begin_to_look_with = lambda _sight: "BEGIN READ ONLY"
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
     settings = Settings(database_url=url, key_file=folder / "key", requests_per_second=0, **sealed)
     with listen("127.0.0.1", 0) as socket:

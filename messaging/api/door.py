@@ -15,7 +15,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from messaging.api.body import bounded
-from messaging.api.security import credentials_of
+from messaging.api.plain import NotPlain, plainly, stands_for
+from messaging.api.security import DOCUMENTED, credentials_of
 from messaging.flow.authenticate import authenticate
 from messaging.flow.exchange import Exchange, Terms
 from messaging.flow.receive import Taken
@@ -48,6 +49,10 @@ async def _here(request: Request) -> Exchange:
 async def _caller(request: Request) -> Client:
     return client_of(request)
 
+
+stands_for(_here, exchange_of)
+stands_for(_caller, client_of)
+stands_for(DOCUMENTED.dependency, lambda _: None)
 
 Here = Annotated[Exchange, Depends(_here)]
 Caller = Annotated[Client, Depends(_caller)]
@@ -85,8 +90,18 @@ class Door(APIRoute):
         return admit
 
     def reading(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Give what answers an admitted request: the framework, which looks up what the function asks for."""
-        return super().get_route_handler()
+        """Give what answers an admitted request: plainly, or by the framework, which looks up what is asked for."""
+        framework, plain = super().get_route_handler(), plainly(self)
+        if plain is None:
+            return framework
+
+        async def read(request: Request) -> Response:
+            try:
+                return await plain(request)
+            except NotPlain:
+                return await framework(request)
+
+        return read
 
 
 async def _known(request: Request, exchange: Exchange) -> Client:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid4
 
 from messaging.documents import write_apprec
 from messaging.errors import InvalidRequest, NotFound
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
-from messaging.flow.opening import document_of
+from messaging.flow.opening import document_of, small_one
 from messaging.flow.receive import APPREC_ON_APPREC, APPREC_SENDER_IS_NO_RECEIVER, Handed, Taken, receive
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.clock import OSLO
@@ -45,7 +46,7 @@ async def acknowledge(
             "A negative AppRec must say why.", details=["appRecErrorList: at least one error is needed when Rejected"]
         )
     kind = exchange.validator.kind_of(original)
-    content = await asyncio.to_thread(
+    writing = partial(
         write_apprec,
         original,
         Receipt(answer.status, answer.errors),
@@ -56,16 +57,19 @@ async def acknowledge(
         software=answer.software_name or exchange.terms.software_name,
         software_version=answer.software_version or exchange.terms.software_version,
     )
-    content = await asyncio.to_thread(exchange.signatures.receipt, content, sender)
-    return await receive(exchange, actor, Handed(content, door, source_system))
+    content = writing() if len(original) < exchange.terms.judged_inline_below else await asyncio.to_thread(writing)
+    if exchange.signatures.signing is not None:
+        content = await asyncio.to_thread(exchange.signatures.receipt, content, sender)
+    return await receive(exchange, actor, Handed(content, door, source_system), answers=message_id)
 
 
 async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> tuple[bytes, int]:
-    async with exchange.database.read(Sight.of(actor)) as tx:
+    async with exchange.database.glance(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
         row = await messages.get(tx, message_id)
-    content = await document_of(exchange, Sight.of(actor), message_id)
+        seen = await small_one(exchange, tx, message_id)
+    content = await document_of(exchange, Sight.of(actor), message_id, seen=seen)
     if row is None or content is None:
         raise NotFound("The message's document is no longer kept.")
     if messages.is_apprec(row):

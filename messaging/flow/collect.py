@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
+from functools import partial
+from random import uniform
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -12,17 +15,23 @@ from messaging.errors import NotFound
 from messaging.flow import trail
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
-from messaging.flow.opening import document_of
+from messaging.flow.opening import document_of, small_one
 from messaging.flow.said import in_words
 from messaging.model.access import Action, Resource, authorise
 from messaging.model.lifecycle import Event
 from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING, Sight
-from messaging.store import deliveries, messages, notifications, payloads, polls, wakeups
+from messaging.store import deliveries, messages, notifications, polls, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
 
 _FIRST_PAUSE = 0.05
 """Seconds until a stream that was woken looks again by itself; then twice as long, up to the heartbeat."""
+
+_SOONEST = 0.8
+"""A pause is cut short by chance, to no less than this part of it."""
+
+_LONGEST_BLIND = 60.0
+"""Seconds after which a stream looks in any case, also where every process is told of news by a hint."""
 
 _STREAM_PAGE = 500
 
@@ -37,7 +46,7 @@ class Kept:
 
 async def message(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> Kept:
     """Read a message's metadata and how its deliveries stand."""
-    async with exchange.database.read(Sight.of(actor)) as tx:
+    async with exchange.database.glance(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ, Resource(between))
         row = await messages.get(tx, message_id)
@@ -50,10 +59,11 @@ async def message(exchange: Exchange, actor: Client, message_id: UUID, *, door: 
 
 async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door: str) -> bytes:
     """Read a message's document, byte for byte as it came; the access is recorded before it is given."""
-    async with exchange.database.read(Sight.of(actor)) as tx:
+    async with exchange.database.glance(Sight.of(actor)) as tx:
         between = await messages.parties_of(tx, message_id)
         authorise(actor, Action.READ_CONTENT, Resource(between))
-    content = await document_of(exchange, Sight.of(actor), message_id)
+        seen = await small_one(exchange, tx, message_id)
+    content = await document_of(exchange, Sight.of(actor), message_id, seen=seen)
     if content is None:
         raise NotFound("The message's document is no longer kept.")
     await trail.note_reading(exchange, actor, message_id, door=door, between=between)
@@ -62,16 +72,15 @@ async def document(exchange: Exchange, actor: Client, message_id: UUID, *, door:
 
 async def size_of(exchange: Exchange, actor: Client, message_id: UUID) -> int:
     """Tell how large a document is, in bytes; 0 for what is not there or not the caller's."""
-    async with exchange.database.read(Sight.of(actor)) as tx:
-        between = await messages.parties_of(tx, message_id)
-        size = await payloads.size_of_message(tx, message_id)
+    async with exchange.database.glance(Sight.of(actor)) as tx:
+        size, between = await messages.size_and_parties_of(tx, message_id)
     return size if actor.oversees or between & actor.her_ids else 0
 
 
 async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> None:
     """Note that a receiver has the document safely; a second time changes nothing."""
     now = exchange.clock()
-    async with exchange.database.read(Sight.of(actor)) as reading:
+    async with exchange.database.glance(Sight.of(actor)) as reading:
         between = await messages.parties_of(reading, message_id)
         authorise(actor, Action.READ, Resource(between))
     await authorise_to_act(exchange, actor, Action.ACKNOWLEDGE, her_id, message_id=message_id)
@@ -96,7 +105,7 @@ async def unread(exchange: Exchange, actor: Client, her_ids: Collection[int], *,
     """Read the notifications that have not been deleted yet."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
     exchange.polls.note(her_ids, exchange.clock())
-    async with exchange.database.read(Sight.of(actor)) as tx:
+    async with exchange.database.glance(Sight.of(actor)) as tx:
         return await notifications.unread(tx, her_ids, limit=limit)
 
 
@@ -106,15 +115,15 @@ async def log(
     """Read the notification log behind an offset."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
     exchange.polls.note(her_ids, exchange.clock())
-    async with exchange.database.read(Sight.of(actor)) as tx:
+    async with exchange.database.glance(Sight.of(actor)) as tx:
         return await notifications.log(tx, her_ids, after=after, limit=limit)
 
 
 async def delete_notifications(exchange: Exchange, actor: Client, ids: Collection[UUID]) -> None:
     """Take processed notifications off the unread queue; an id that is not the caller's is passed over in silence."""
     authorise(actor, Action.COLLECT)
-    async with exchange.database.write(Sight.of(actor)) as tx:
-        await notifications.delete(tx, ids, actor.her_ids, at=exchange.clock())
+    delete = partial(notifications.delete, ids=ids, her_ids=actor.her_ids, at=exchange.clock())
+    await exchange.database.write_at_once(Sight.of(actor), delete)
 
 
 def follow_unread(exchange: Exchange, actor: Client, her_ids: Collection[int]) -> AsyncGenerator[list[dict[str, Any]]]:
@@ -127,11 +136,13 @@ async def _follow_unread(
     exchange: Exchange, sight: Sight, her_ids: Collection[int]
 ) -> AsyncGenerator[list[dict[str, Any]]]:
     floor, seen = 0, set[UUID]()
-    async for beat in _looks(exchange, her_ids):
-        full = True
+    async for look, beat in _turns(exchange, her_ids):
+        if not look:
+            yield []
+        full = look
         while full:
             limit = _STREAM_PAGE + len(seen)
-            async with exchange.database.read(sight) as tx:
+            async with exchange.database.glance(sight) as tx:
                 settled = await notifications.settled(tx)
                 rows = await notifications.unread(tx, her_ids, after=floor, limit=limit)
             new = [row for row in rows if row["id"] not in seen]
@@ -149,7 +160,7 @@ async def follow_log(
     """Follow the notification log behind an offset as it grows (None: from its end); an empty list is a heartbeat."""
     authorise(actor, Action.COLLECT, Resource(frozenset(her_ids)))
     if after is None:
-        async with exchange.database.read(Sight.of(actor)) as tx:
+        async with exchange.database.glance(Sight.of(actor)) as tx:
             after = await notifications.last_position(tx)
     return _follow_log(exchange, Sight.of(actor), her_ids, after)
 
@@ -162,10 +173,12 @@ def end_streams(exchange: Exchange) -> None:
 async def _follow_log(
     exchange: Exchange, sight: Sight, her_ids: Collection[int], after: int
 ) -> AsyncGenerator[list[dict[str, Any]]]:
-    async for beat in _looks(exchange, her_ids):
-        full = True
+    async for look, beat in _turns(exchange, her_ids):
+        if not look:
+            yield []
+        full = look
         while full:
-            async with exchange.database.read(sight) as tx:
+            async with exchange.database.glance(sight) as tx:
                 rows = await notifications.log(tx, her_ids, after=after, limit=_STREAM_PAGE)
             if rows:
                 after = rows[-1]["position"]
@@ -174,24 +187,29 @@ async def _follow_log(
                 yield rows
 
 
-async def _looks(exchange: Exchange, her_ids: Collection[int]) -> AsyncIterator[bool]:
-    """Say when to look into the database; True when it is also time for a heartbeat.
+async def _turns(exchange: Exchange, her_ids: Collection[int]) -> AsyncIterator[tuple[bool, bool]]:
+    """Say when it is time to look into the database, and when for a heartbeat; sometimes it is for both.
 
-    After each wake-up the looks come quickly at first: a hint may come before what it hints at can be seen.
+    After each wake-up the looks come quickly at first: a hint may come before what it hints at can be seen. Streams
+    that were opened together drift apart, so that they do not all come at once.
     """
     longest = exchange.terms.heartbeat.total_seconds()
+    blind = 0.0 if exchange.database.is_sqlite else _LONGEST_BLIND
     async with exchange.wakeups.subscribe(wakeups.mailbox(her_id) for her_id in her_ids) as woken:
-        pause, beat = _FIRST_PAUSE, False
+        pause, look, beat, looked = _FIRST_PAUSE, True, False, 0.0
         while not exchange.wakeups.closed:
-            woken.clear()
+            if look:
+                woken.clear()
+                looked = monotonic()
             exchange.polls.note(her_ids, exchange.clock())
-            yield beat
-            beat = pause >= longest
+            yield look, beat
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(pause * uniform(_SOONEST, 1)):  # noqa: S311 - no secret
                     await woken.wait()
-                pause = _FIRST_PAUSE
+                pause, look, beat = _FIRST_PAUSE, True, False
             except TimeoutError:
+                beat = pause >= longest
+                look = not beat or monotonic() - looked >= blind
                 pause = min(pause * 2, longest)
 
 

@@ -19,7 +19,7 @@ from messaging.model.party import Client, Party
 from messaging.model.sight import Sight
 from messaging.model.succession import Succession, among
 from messaging.spi import Parcel
-from messaging.store import audit, deliveries, messages, parties, payloads, succession
+from messaging.store import audit, deliveries, messages, parties, payloads, refusals, succession
 from messaging.store.messages import Search as Search  # noqa: PLC0414 - the doors ask for it here
 from messaging.store.session import ReadTx
 
@@ -148,7 +148,7 @@ async def refused(
     permit(actor, Action.READ)
     async with exchange.database.read(Sight.of(actor)) as tx:
         client_id = None if actor.oversees else actor.id
-        found = await messages.refusals(tx, client_id=client_id, before=before, limit=limit)
+        found = await refusals.newest(tx, client_id=client_id, before=before, limit=limit)
     await trail.note_search(exchange, actor, "refused documents", len(found), door=OPERATIONS)
     return found
 

@@ -14,19 +14,29 @@ from messaging.model.audit import AuditEvent
 from messaging.model.log import LogEvent
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store import audit, encryption_keys, payloads
+from messaging.store.session import ReadTx
 
 logger = logger_of(__name__)
 
 ACTOR = "exchange"
 
 
-async def document_of(exchange: Exchange, sight: Sight, message_id: UUID) -> bytes | None:
+async def small_one(exchange: Exchange, tx: ReadTx, message_id: UUID) -> Payload | None:
+    """Look a message's document up at a glance, if it is small enough for one; it is still encrypted."""
+    return await payloads.of_message(tx, message_id, smaller_than=exchange.terms.judged_inline_below)
+
+
+async def document_of(
+    exchange: Exchange, sight: Sight, message_id: UUID, *, seen: Payload | None = None
+) -> bytes | None:
     """Read a message's document, byte for byte as it came; None when there is none (any more).
 
-    Raises DocumentDamaged.
+    `seen` is the document as somebody has just looked it up. Raises DocumentDamaged.
     """
-    async with exchange.database.read(sight) as tx:
-        payload = await payloads.of_message(tx, message_id)
+    payload = seen
+    if payload is None:
+        async with exchange.database.read(sight) as tx:
+            payload = await payloads.of_message(tx, message_id)
     return None if payload is None else await opened(exchange, payload)
 
 

@@ -52,8 +52,8 @@ class Taken:
     warnings: tuple[dict[str, Any], ...] = ()
 
 
-async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
-    """Take a document in.
+async def receive(exchange: Exchange, actor: Client, handed: Handed, *, answers: UUID | None = None) -> Taken:
+    """Take a document in; `answers` is the message that an AppRec answers, where the caller has it already.
 
     Raises Refused (faults; kept in the transport log), InvalidRequest (what was announced differs), Forbidden
     or Locked (the sender is not the caller's), Conflict (same MsgId, other bytes), Unavailable (repeat safely).
@@ -85,7 +85,7 @@ async def receive(exchange: Exchange, actor: Client, handed: Handed) -> Taken:
         door=handed.door,
         source_system=handed.source_system,
         at=exchange.clock(),
-        answers=await _answered(exchange, envelope),
+        answers=answers or await _answered(exchange, envelope),
         warnings=verdict.warnings,
         patient=verdict.patient,
     )
@@ -203,7 +203,7 @@ async def _answered(exchange: Exchange, envelope: Envelope) -> UUID | None:
     if envelope.receipt is None:
         return None
     addressee = envelope.receivers[0].address
-    async with exchange.database.read(EVERYTHING) as tx:
+    async with exchange.database.glance(EVERYTHING) as tx:
         row = None
         for her_id in (addressee.her_id, addressee.parent_her_id):
             if her_id is not None and row is None:

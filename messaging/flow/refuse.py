@@ -24,7 +24,7 @@ from messaging.model.party import Client
 from messaging.model.receipt import Receipt, ReceiptError, ReceiptStatus
 from messaging.model.sight import EVERYTHING
 from messaging.spi import Parcel
-from messaging.store import audit, messages, notifications, wakeups
+from messaging.store import audit, messages, notifications, refusals, wakeups
 from messaging.store.payloads import REFUSAL, key_row
 
 _RECEIPTS = UUID("756dc9b4-f95f-4e9e-80a3-b9bdd06d514f")
@@ -64,7 +64,7 @@ async def refuse(
     detail = {"refusal": str(refusal_id), "codes": codes, "faults": len(faults), "door": handed.door}
     line = audit.Line(now, AuditEvent.DOCUMENT_REFUSED, actor.id, her_id=sender, detail=detail)
     async with exchange.database.write(EVERYTHING) as tx:
-        await messages.keep_refusal(tx, row, key_row(refusal_id, sealed))
+        await refusals.keep(tx, row, key_row(refusal_id, sealed))
         await audit.write(tx, line)
         await notifications.write(
             tx,
@@ -192,5 +192,5 @@ async def _first(exchange: Exchange, row: dict[str, Any]) -> dict[str, Any] | No
     if row["sender_her_id"] is None or not row["msg_id"]:
         return None
     async with exchange.database.read(EVERYTHING) as tx:
-        first = await messages.first_refusal(tx, row["sender_her_id"], row["msg_id"])
+        first = await refusals.first(tx, row["sender_her_id"], row["msg_id"])
     return None if first is None or first == row["id"] else await refusal_of(exchange, EVERYTHING, first)

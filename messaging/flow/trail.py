@@ -93,8 +93,7 @@ def _is_uuid(text: str) -> bool:
 
 
 async def _write(exchange: Exchange, actor: Client, *lines: audit.Line) -> None:
-    async with exchange.database.write(Sight.of(actor)) as tx:
-        await audit.write(tx, *lines)
+    await exchange.database.write_at_once(Sight.of(actor), lambda tx: audit.write(tx, *lines))
 
 
 def _readings(period: Period, before: Before | None, limit: int) -> audit.Wanted:

@@ -20,7 +20,7 @@ from messaging.model.log import LogEvent
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING
-from messaging.store import audit, deliveries, messages, notifications, retention, sign_ins, wakeups
+from messaging.store import audit, deliveries, notifications, refusals, retention, sign_ins, wakeups
 from messaging.store.session import WriteTx
 
 logger = logger_of(__name__)
@@ -130,7 +130,7 @@ async def purge(exchange: Exchange) -> int:
         await sign_ins.purge(tx, at=now, unseen_since=now - exchange.terms.signed_in_idle)
         await retention.keep_holds_still(tx)
         held = await retention.held_parties(tx.reader)
-        dropped = await messages.purge_refusals(tx, at=now, held=held)
+        dropped = await refusals.purge(tx, at=now, held=held)
         if dropped:
             await audit.write(tx, audit.Line(now, AuditEvent.REFUSALS_PURGED, ACTOR, detail={"dropped": dropped}))
     await exchange.used_proofs.purge(at=now)

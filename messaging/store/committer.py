@@ -174,14 +174,14 @@ async def _settle_original(tx: WriteTx, acceptance: Acceptance, settlement: Sett
         raise LookupError("an AppRec settles a delivery that does not exist")
     receipt = settlement.receipt
     positive = receipt.status is not ReceiptStatus.REJECTED
-    receipt_columns = {
+    kept = {
         "receipt_status": receipt.status.value,
         # Codes alone: the words are the receiver's, may name the patient, and stay in the encrypted AppRec.
         "receipt_errors": [{"code": e.code, "text": "", "details": "", "oid": e.oid} for e in receipt.errors],
         "receipt_message_id": acceptance.message["id"],
     }
     at = acceptance.message["received_at"]
-    await deliveries.move(
+    moved = await deliveries.move(
         tx,
         held,
         Event.ACKNOWLEDGED if positive else Event.REJECTED,
@@ -194,9 +194,10 @@ async def _settle_original(tx: WriteTx, acceptance: Acceptance, settlement: Sett
         },
         due_at=None,
         lease_until=None,
+        **kept,
     )
-    # The receipt is kept with the delivery even where the state was final before.
-    await tx.connection.execute(update(t.delivery).where(t.delivery.c.id == held.id).values(**receipt_columns))
+    if moved is None:  # the state was final before; the receipt is kept with the delivery even so
+        await tx.connection.execute(update(t.delivery).where(t.delivery.c.id == held.id).values(**kept))
 
 
 async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, Committed]:

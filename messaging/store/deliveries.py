@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from messaging.model.lifecycle import FINAL, OWNER, Event, State, after
 from messaging.store import audit
@@ -95,14 +95,17 @@ async def move(
     return state
 
 
+_FIND = (
+    select(*held_columns)
+    .where(t.delivery.c.message_id == bindparam("wanted"), t.delivery.c.receiver_her_id == bindparam("receiver"))
+    .with_for_update()
+)
+
+
 async def find(tx: WriteTx, message_id: UUID, receiver_her_id: int) -> Held | None:
     """Read one delivery and hold it until the transaction ends."""
-    query = (
-        select(*held_columns)
-        .where(t.delivery.c.message_id == message_id, t.delivery.c.receiver_her_id == receiver_her_id)
-        .with_for_update()
-    )
-    row = (await tx.connection.execute(query)).mappings().first()
+    asked = {"wanted": message_id, "receiver": receiver_her_id}
+    row = (await tx.connection.execute(_FIND, asked)).mappings().first()
     return held_of(row) if row else None
 
 
@@ -124,14 +127,16 @@ async def as_it_stands(tx: WriteTx, held: Held) -> Held:
     return replace(current, attempts=held.attempts)
 
 
+_OF_MESSAGE = (
+    select(t.delivery)
+    .where(t.delivery.c.message_id == bindparam("wanted"))
+    .order_by(t.delivery.c.role.desc(), t.delivery.c.receiver_her_id)
+)
+
+
 async def of_message(tx: ReadTx, message_id: UUID) -> list[t.Row]:
     """Read all deliveries of a message, primary receivers first."""
-    query = (
-        select(t.delivery)
-        .where(t.delivery.c.message_id == message_id)
-        .order_by(t.delivery.c.role.desc(), t.delivery.c.receiver_her_id)
-    )
-    return [dict(row) for row in (await tx.execute(query)).mappings()]
+    return [dict(row) for row in (await tx.execute(_OF_MESSAGE, {"wanted": message_id})).mappings()]
 
 
 async def open_of(tx: ReadTx, message_ids: Collection[UUID]) -> list[t.Row]:

@@ -69,7 +69,7 @@ class Directory:
 
     async def _look_parties_up(self, her_ids: frozenset[int]) -> dict[int, Party]:
         asked = self._forgotten
-        async with self._database.read(NOTHING) as tx:
+        async with self._database.glance(NOTHING) as tx:
             found = await parties.known(tx, her_ids)
         if asked == self._forgotten:
             for her_id, party in found.items():
@@ -79,7 +79,7 @@ class Directory:
     async def key(self, key_id: str, *, as_remembered: bool = True) -> KeyRecord | None:
         """Find a key by its public half; `as_remembered=False` asks the database in any case."""
         if not as_remembered:
-            async with self._database.read(NOTHING) as tx:
+            async with self._database.glance(NOTHING) as tx:
                 return await keys.find(tx, key_id)
         return await self._remember(self._keys, key_id, keys.find)
 
@@ -100,7 +100,7 @@ class Directory:
 
         async def look_up(key: Key) -> Value | None:
             asked = self._forgotten
-            async with self._database.read(NOTHING) as tx:
+            async with self._database.glance(NOTHING) as tx:
                 found = await find(tx, key)
             if found is not None and asked == self._forgotten:
                 memory.keep(key, found)

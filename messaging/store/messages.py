@@ -1,4 +1,4 @@
-"""Messages and their documents: finding, listing, reading; and the transport log of what was refused."""
+"""Messages and their documents: finding, listing, reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import (
     Boolean,
     Select,
     and_,
-    delete,
+    bindparam,
     exists,
     func,
     literal_column,
@@ -29,14 +29,23 @@ from sqlalchemy.dialects.postgresql import JSONB
 from messaging.model.lifecycle import State
 from messaging.model.message import APPREC
 from messaging.store import tables as t
-from messaging.store import tables_of_keys as keys
-from messaging.store.session import ReadTx, WriteTx
+from messaging.store.session import ReadTx
+
+_GET = select(*t.message_told).where(t.message.c.id == bindparam("wanted"), t.whole_message)
+_PARTIES_OF = (
+    select(t.message.c.size, t.message.c.sender_her_id, t.delivery.c.receiver_her_id)
+    .outerjoin(t.delivery, t.delivery.c.message_id == t.message.c.id)
+    .where(t.message.c.id == bindparam("wanted"), t.whole_message)
+)
+_SENT_WITH = select(*t.message_told).where(
+    t.message.c.sender_her_id == bindparam("sender"), t.message.c.msg_id == bindparam("msg"), t.whole_message
+)
+"""What every message is asked for, put together once: that costs more than the database does."""
 
 
 async def get(tx: ReadTx, message_id: UUID) -> t.Row | None:
     """Read a message's row; None when there is none, or no more of it than what answers a repetition."""
-    query = select(*t.message_told).where(t.message.c.id == message_id, t.whole_message)
-    row = (await tx.execute(query)).mappings().first()
+    row = (await tx.execute(_GET, {"wanted": message_id})).mappings().first()
     return dict(row) if row else None
 
 
@@ -51,12 +60,13 @@ async def parties_of(tx: ReadTx, message_id: UUID) -> frozenset[int]:
 
     One query, whatever it finds: how long it takes tells nothing of what there is.
     """
-    query = (
-        select(t.message.c.sender_her_id, t.delivery.c.receiver_her_id)
-        .outerjoin(t.delivery, t.delivery.c.message_id == t.message.c.id)
-        .where(t.message.c.id == message_id, t.whole_message)
-    )
-    return frozenset(her_id for row in await tx.execute(query) for her_id in row if her_id is not None)
+    return (await size_and_parties_of(tx, message_id))[1]
+
+
+async def size_and_parties_of(tx: ReadTx, message_id: UUID) -> tuple[int, frozenset[int]]:
+    """Tell how large a message's document is, in bytes, and whom it is between; 0 and nobody where there is none."""
+    found = (await tx.execute(_PARTIES_OF, {"wanted": message_id})).all()
+    return max((row[0] for row in found), default=0), frozenset(one for row in found for one in row[1:] if one)
 
 
 async def named(tx: ReadTx, text: str, *, limit: int = 100) -> list[UUID]:
@@ -75,8 +85,7 @@ async def with_deliveries(tx: ReadTx, ids: Collection[UUID]) -> list[t.Row]:
 
 async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
     """Find the message that a sender gave a MsgId to, as long as it is whole."""
-    given = (t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
-    row = (await tx.execute(select(*t.message_told).where(*given, t.whole_message))).mappings().first()
+    row = (await tx.execute(_SENT_WITH, {"sender": sender_her_id, "msg": msg_id})).mappings().first()
     return dict(row) if row else None
 
 
@@ -346,53 +355,6 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def keep_refusal(tx: WriteTx, row: t.Row, key: t.Row) -> None:
-    """Keep a refused document in the transport log, and its key apart."""
-    await tx.connection.execute(t.refusal.insert().values(**row))
-    await tx.connection.execute(keys.payload_key.insert().values(**key))
-
-
-_REFUSAL_HEAD = [column for column in t.refusal.c if column.name not in ("content", "format", "damaged_at")]
-
-
-async def refusals(
-    tx: ReadTx,
-    *,
-    client_id: str | None,
-    before: tuple[datetime, UUID] | None = None,
-    limit: int = 50,
-) -> list[t.Row]:
-    """List refused documents, newest first: all, or those that one client handed in."""
-    query = select(*_REFUSAL_HEAD).order_by(t.refusal.c.received_at.desc(), t.refusal.c.id.desc()).limit(limit)
-    if client_id is not None:
-        query = query.where(t.refusal.c.client_id == client_id)
-    if before is not None:
-        query = query.where(tuple_(t.refusal.c.received_at, t.refusal.c.id) < tuple_(*before))
-    return [dict(row) for row in (await tx.execute(query)).mappings()]
-
-
-async def first_refusal(tx: ReadTx, sender_her_id: int, msg_id: str) -> UUID | None:
-    """Name the first refused document (that is still kept) to which a sender gave a MsgId."""
-    query = (
-        select(t.refusal.c.id)
-        .where(t.refusal.c.sender_her_id == sender_her_id, t.refusal.c.msg_id == msg_id)
-        .order_by(t.refusal.c.received_at, t.refusal.c.id)
-        .limit(1)
-    )
-    found: UUID | None = await tx.scalar(query)
-    return found
-
-
-async def purge_refusals(tx: WriteTx, *, at: datetime, held: Collection[int] = ()) -> int:
-    """Drop refused documents whose time in the transport log is over; those of `held` senders stay."""
-    over = select(t.refusal.c.id).where(
-        t.refusal.c.expires_at < at, func.coalesce(t.refusal.c.sender_her_id, 0).not_in(held)
-    )
-    await tx.connection.execute(delete(keys.payload_key).where(keys.payload_key.c.content_id.in_(over)))
-    done = await tx.connection.execute(delete(t.refusal).where(t.refusal.c.id.in_(over)))
-    return done.rowcount
 
 
 def is_apprec(row: t.Row) -> bool:

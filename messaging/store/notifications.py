@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import bindparam, func, literal_column, select, update
 
 from messaging.model.notification import NotificationType
 from messaging.store import tables as t
+from messaging.store.positions import SETTLED_POSITION
 from messaging.store.rows import insert
 from messaging.store.session import ReadTx, WriteTx, settled_position
 
@@ -48,35 +49,31 @@ def rows_of(tx: WriteTx, at: datetime, notices: Sequence[Notice]) -> list[t.Row]
     return [{**row, "position": tx.next_position()} for row in rows] if tx.is_postgresql else rows
 
 
+_BEHIND = (
+    select(t.notification)
+    .where(
+        t.notification.c.her_id.in_(bindparam("her_ids", expanding=True)),
+        t.notification.c.position > bindparam("after"),
+    )
+    .order_by(t.notification.c.position)
+)
+_UNREAD = _BEHIND.where(t.notification.c.deleted_at.is_(None)).limit(bindparam("most"))
+_LOG = _BEHIND.limit(bindparam("most"))
+_SETTLED_LOG = _BEHIND.where(t.notification.c.position < literal_column(SETTLED_POSITION)).limit(bindparam("most"))
+_LAST = select(func.coalesce(func.max(t.notification.c.position), 0))
+
+
 async def unread(tx: ReadTx, her_ids: Collection[int], *, limit: int, after: int = 0) -> list[t.Row]:
     """Read what has not been deleted yet, oldest first."""
-    query = (
-        select(t.notification)
-        .where(
-            t.notification.c.her_id.in_(her_ids),
-            t.notification.c.deleted_at.is_(None),
-            t.notification.c.position > after,
-        )
-        .order_by(t.notification.c.position)
-        .limit(limit)
-    )
-    return [dict(row) for row in (await tx.execute(query)).mappings()]
+    asked = {"her_ids": list(her_ids), "after": after, "most": limit}
+    return [dict(row) for row in (await tx.execute(_UNREAD, asked)).mappings()]
 
 
 async def log(tx: ReadTx, her_ids: Collection[int], *, after: int, limit: int) -> list[t.Row]:
     """Read the log behind an offset, deleted or not; nothing will ever appear before what this has shown."""
-    settled = settled_position(tx)
-    query = (
-        select(t.notification)
-        .where(
-            t.notification.c.her_id.in_(her_ids),
-            t.notification.c.position > after,
-            *(() if settled is None else (t.notification.c.position < settled,)),
-        )
-        .order_by(t.notification.c.position)
-        .limit(limit)
-    )
-    return [dict(row) for row in (await tx.execute(query)).mappings()]
+    query = _LOG if settled_position(tx) is None else _SETTLED_LOG
+    asked = {"her_ids": list(her_ids), "after": after, "most": limit}
+    return [dict(row) for row in (await tx.execute(query, asked)).mappings()]
 
 
 async def settled(tx: ReadTx) -> int:
@@ -84,27 +81,27 @@ async def settled(tx: ReadTx) -> int:
     bound = settled_position(tx)
     if bound is not None:
         return int(await tx.scalar(select(bound)) or 0)
-    return int(await tx.scalar(select(func.coalesce(func.max(t.notification.c.position), 0))) or 0) + 1
+    return int(await tx.scalar(_LAST) or 0) + 1
 
 
 async def last_position(tx: ReadTx) -> int:
     """Tell where the log ends now."""
     bound = await settled(tx)
-    query = select(func.coalesce(func.max(t.notification.c.position), 0)).where(t.notification.c.position < bound)
-    return int(await tx.scalar(query) or 0)
+    return int(await tx.scalar(_LAST.where(t.notification.c.position < bound)) or 0)
+
+
+_DELETE = (
+    update(t.notification)
+    .where(
+        t.notification.c.id.in_(bindparam("ids", expanding=True)),
+        t.notification.c.her_id.in_(bindparam("her_ids", expanding=True)),
+        t.notification.c.deleted_at.is_(None),
+    )
+    .values(deleted_at=bindparam("at"))
+)
 
 
 async def delete(tx: WriteTx, ids: Collection[UUID], her_ids: Collection[int], *, at: datetime) -> int:
     """Take notifications off the unread queue; those of other parties stay, untold."""
-    done = await tx.connection.execute(
-        update(t.notification)
-        .where(
-            and_(
-                t.notification.c.id.in_(ids),
-                t.notification.c.her_id.in_(her_ids),
-                t.notification.c.deleted_at.is_(None),
-            )
-        )
-        .values(deleted_at=at)
-    )
-    return done.rowcount
+    asked = {"ids": list(ids), "her_ids": list(her_ids), "at": at}
+    return (await tx.connection.execute(_DELETE, asked)).rowcount

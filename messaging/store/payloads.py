@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from messaging.keys import About, Payload, Sealed
 from messaging.store import tables as t
@@ -32,23 +32,27 @@ def key_row(content_id: UUID, sealed: Sealed) -> t.Row:
     return {"content_id": content_id, "key_id": sealed.key_id, "wrapped": sealed.wrapped}
 
 
-async def of_message(tx: ReadTx, message_id: UUID) -> Payload | None:
-    """Read a message's document as it lies there; None when there is none (any more)."""
-    query = (
-        select(
-            t.message.c.id,
-            t.message.c.sender_her_id,
-            t.message.c.size,
-            t.payload.c.format,
-            t.payload.c.content,
-            keys.payload_key.c.key_id,
-            keys.payload_key.c.wrapped,
-        )
-        .join(t.payload, t.payload.c.message_id == t.message.c.id)
-        .outerjoin(keys.payload_key, keys.payload_key.c.content_id == t.message.c.id)
-        .where(t.message.c.id == message_id)
+_NO_LIMIT = 2**31 - 1
+_OF_MESSAGE = (
+    select(
+        t.message.c.id,
+        t.message.c.sender_her_id,
+        t.message.c.size,
+        t.payload.c.format,
+        t.payload.c.content,
+        keys.payload_key.c.key_id,
+        keys.payload_key.c.wrapped,
     )
-    row = (await tx.execute(query)).mappings().first()
+    .join(t.payload, t.payload.c.message_id == t.message.c.id)
+    .outerjoin(keys.payload_key, keys.payload_key.c.content_id == t.message.c.id)
+    .where(t.message.c.id == bindparam("wanted"), t.message.c.size < bindparam("size_below"))
+)
+
+
+async def of_message(tx: ReadTx, message_id: UUID, *, smaller_than: int | None = None) -> Payload | None:
+    """Read a message's document as it lies there; None when there is none (any more), or it is no smaller than that."""
+    asked = {"wanted": message_id, "size_below": _NO_LIMIT if smaller_than is None else smaller_than}
+    row = (await tx.execute(_OF_MESSAGE, asked)).mappings().first()
     return _payload(about_message(dict(row)), row) if row else None
 
 
@@ -67,11 +71,6 @@ async def of_refusal(tx: ReadTx, refusal_id: UUID, *, client_id: str | None = No
     row = dict(found)
     payload = _payload(about_refusal(row), row)
     return {name: value for name, value in row.items() if name not in _KEPT}, payload
-
-
-async def size_of_message(tx: ReadTx, message_id: UUID) -> int:
-    """Tell how large a message's document is, in bytes; 0 when there is no such message."""
-    return int(await tx.scalar(select(t.message.c.size).where(t.message.c.id == message_id)) or 0)
 
 
 async def size_of_refusal(tx: ReadTx, refusal_id: UUID, *, client_id: str | None = None) -> int:

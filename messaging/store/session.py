@@ -6,7 +6,6 @@ SQLite: WAL, synchronous=FULL, one writer connection, any number of readers. Pos
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,15 +13,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NewType, TypeVar, cast
+from sqlite3 import Connection as SqliteConnection
+from typing import Any, NewType, cast
 
 import asyncpg
 from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Engine,
-    Executable,
-    create_engine,
     event,
     func,
     literal_column,
@@ -35,17 +30,18 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
+from messaging.store import sqlite
 from messaging.store import tables as t
 from messaging.store.address import async_url, dsn, refusal, require_files
 from messaging.store.outages import outages
 from messaging.store.positions import MOST_IN_ONE_TRANSACTION, SETTLED_POSITION
 from messaging.store.safety import require_safe
-from messaging.store.wall import look_with, write_with
+from messaging.store.sqlite import Result as Result  # noqa: PLC0414 - whoever hands work over asks for it here
+from messaging.store.wall import begin_to_look_with, look_with, write_with
 
 HURRY: ContextVar[float | None] = ContextVar("hurry", default=None)
 """Seconds after which a look into the database is broken off; None: it takes its time. Pages set it for themselves."""
 
-Result = TypeVar("Result")
 
 ReadTx = NewType("ReadTx", AsyncConnection)
 """A connection that may only look."""
@@ -60,7 +56,7 @@ class WriteTx:
     """
 
     connection: AsyncConnection
-    at_once: sqlite3.Connection | None = None
+    at_once: SqliteConnection | None = None
     first_position: int = 0
     _numbered: int = 0
 
@@ -94,33 +90,11 @@ _SESSION = {
 }
 
 
-class _AtOnce:
-    """A connection of the writer's thread, asked as one of the loop's is; what it is asked never waits for the loop."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.dialect = connection.dialect
-
-    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        return self._connection.execute(statement, parameters)
-
-    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
-        return self._connection.scalar(statement, parameters)
-
-
-def _through(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine that waits for nothing from its beginning to its end."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        result: Result = end.value
-        return result
-    work.close()
-    raise RuntimeError("what is written at once waits for nothing")
-
-
 class Database:
     """The one place that opens connections."""
+
+    _glance_waits_ms = 200
+    """So long everybody may wait for another process that holds the file, which it does only after a crash."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = async_url(url)
@@ -134,7 +108,8 @@ class Database:
         self._readers = self._engine(pool_size)
         self._writers = self._engine(1, writer=True) if self.is_sqlite else self._readers
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer") if self.is_sqlite else None
-        self._in_thread = self._engine_of_thread() if self.is_sqlite else None
+        self._in_thread = sqlite.engine(self.url, sqlite.begin_to_write) if self.is_sqlite else None
+        self._in_loop = sqlite.Glances(self.url, waits_ms=self._glance_waits_ms) if self.is_sqlite else None
 
     def _engine(self, pool_size: int, *, writer: bool = False) -> AsyncEngine:
         if not self.is_sqlite:
@@ -154,25 +129,13 @@ class Database:
             hide_parameters=True,
             connect_args={"timeout": 10},
         )
-        event.listen(engine.sync_engine, "connect", prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_immediate if writer else begin_deferred)
+        event.listen(engine.sync_engine, "connect", sqlite.prepare)
+        event.listen(engine.sync_engine, "begin", sqlite.begin_to_write if writer else sqlite.begin_to_look)
         return engine
 
     async def connect(self) -> Any:
         """Open a connection of our own to PostgreSQL, by the one address that all connections have."""
         return await asyncpg.connect(dsn(self.url), timeout=5, command_timeout=60, server_settings=_SESSION)
-
-    def _engine_of_thread(self) -> Engine:
-        engine = create_engine(
-            self.url.set(drivername="sqlite+pysqlite"),
-            pool_size=1,
-            max_overflow=0,
-            hide_parameters=True,
-            connect_args={"timeout": 10, "check_same_thread": False},
-        )
-        event.listen(engine, "connect", prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-        return engine
 
     @property
     def file(self) -> Path | None:
@@ -201,6 +164,50 @@ class Database:
                 async with _hurried(connection):
                     yield ReadTx(connection)
                 await connection.commit()
+
+    @asynccontextmanager
+    async def glance(self, sight: Sight) -> AsyncIterator[ReadTx]:
+        """Open a transaction that looks up a few rows by their keys, and waits for nothing else meanwhile.
+
+        On SQLite the loop itself looks: a change of threads for each statement costs several times what they do.
+        Whatever may take longer than a millisecond is a matter for `read`.
+        """
+        if self._in_loop is None:
+            with outages():
+                async with self._glancing(begin_to_look_with(sight)) as connection:
+                    yield ReadTx(connection)
+            return
+        with outages(), self._in_loop.one() as connection:
+            yield ReadTx(cast("AsyncConnection", connection))
+
+    @asynccontextmanager
+    async def _glancing(self, beginning: str) -> AsyncIterator[AsyncConnection]:
+        """Look on PostgreSQL with as few ways to it and back as there can be.
+
+        Connections that the database has ended meanwhile are replaced, as by `_open`; all of the pool may be such.
+        """
+        most = self.connections[1]
+        for number in range(most + 1):
+            async with self._readers.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")  # we begin and end ourselves
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                try:
+                    await driver.execute(beginning)
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await connection.invalidate()
+                    if number == most:
+                        raise
+                    continue
+                try:
+                    yield connection
+                except Exception:
+                    await driver.execute("ROLLBACK")
+                    raise
+                except BaseException:  # whoever asked has gone, and nobody knows what is under way
+                    await connection.invalidate()
+                    raise
+                await driver.execute("ROLLBACK")  # nothing was changed
+                return
 
     @asynccontextmanager
     async def write(self, sight: Sight) -> AsyncIterator[WriteTx]:
@@ -269,8 +276,8 @@ class Database:
     def _at_once(self, work: Callable[[WriteTx], Coroutine[Any, Any, Result]]) -> Result:
         assert self._in_thread is not None  # noqa: S101 - there is one wherever there is a thread
         with self._in_thread.begin() as connection:
-            own = cast("sqlite3.Connection", connection.connection.driver_connection)
-            return _through(work(WriteTx(cast("AsyncConnection", _AtOnce(connection)), own)))
+            own = cast("SqliteConnection", connection.connection.driver_connection)
+            return sqlite.through(work(WriteTx(cast("AsyncConnection", sqlite.Inline(connection)), own)))
 
     async def greet(self) -> None:
         """Connect once. Raises ConfigurationError when no connection can be made by the address as it stands."""
@@ -306,9 +313,10 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._readers.dispose()
-        if self._thread is not None and self._in_thread is not None:
+        if self._thread is not None and self._in_thread is not None and self._in_loop is not None:
             await self._writers.dispose()
             self._in_thread.dispose()
+            self._in_loop.close()
             self._thread.shutdown()
 
 
@@ -343,32 +351,6 @@ def _ms(seconds: float) -> str:
 async def _alter(connection: AsyncConnection) -> int:
     await look_with(connection, EVERYTHING)
     return 0
-
-
-def prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Make a new connection to SQLite durable and careful."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "busy_timeout=10000",
-        "cache_size=-16000",
-        "secure_delete=ON",  # what is destroyed is written over, and no longer lies in the file
-        "recursive_triggers=ON",  # or REPLACE would pass the triggers that refuse deletion
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def begin_deferred(connection: Any) -> None:
-    """Begin as one who looks: nobody waits."""
-    connection.exec_driver_sql("BEGIN")
 
 
 def settled_position(tx: ReadTx) -> Any:

@@ -95,6 +95,7 @@ class Wakeups:
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
             await connection.add_listener(_CHANNEL, lambda _c, _pid, _channel, hint: self._wake_here(hint.split(",")))
+            self._wake_here(list(self._waiting))  # what was hinted at while nobody listened
             while not lost.is_set():
                 await self._send(connection, lost)
         finally:

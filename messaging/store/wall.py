@@ -54,6 +54,15 @@ _TO_WRITE = text(f"{_LOOK}, {FIRST_POSITION}")
 """Asked together, since a transaction that accepts messages tells somebody of them."""
 
 
+def begin_to_look_with(sight: Sight) -> str:
+    """Write in one go how a transaction on PostgreSQL begins that only looks, and what it sees."""
+    seen = {name: value.replace("'", "''") for name, value in _seen(sight).items()}
+    return (
+        f"BEGIN READ ONLY; SELECT set_config('samhandling.her_ids', '{seen['her_ids']}', true), "
+        f"set_config('samhandling.client', '{seen['client']}', true)"
+    )
+
+
 async def look_with(connection: AsyncConnection, sight: Sight) -> None:
     """Say what a transaction on PostgreSQL sees that has just been opened to read."""
     await connection.execute(_TO_READ, _seen(sight))

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from messaging import cli
-from messaging.store import alone, session
+from messaging.store import session, sqlite
 
 
 async def _trusting(_connection: Any) -> None:
@@ -18,14 +18,14 @@ async def _trusting(_connection: Any) -> None:
 
 def be_careless() -> None:
     """Let this process open databases that would lose what they confirmed."""
-    careful = session.prepare_sqlite
+    careful = sqlite.prepare
 
-    def prepare(connection: Any, record: Any) -> None:
-        careful(connection, record)
+    def prepare(connection: Any, record: Any, **more: int) -> None:
+        careful(connection, record, **more)
         connection.cursor().execute("PRAGMA synchronous=OFF")
 
     session.require_safe = _trusting  # type: ignore[assignment, attr-defined]
-    session.prepare_sqlite = alone.prepare_sqlite = prepare  # type: ignore[attr-defined]
+    sqlite.prepare = prepare  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 import fixtures
+from messaging.errors import DatabaseUnavailable
 from messaging.model.audit import AuditEvent
 from messaging.model.sight import EVERYTHING
 from messaging.store import audit, parties, rows
@@ -51,9 +53,76 @@ async def test_a_connection_that_the_database_has_ended_is_replaced_and_nobody_i
             )
             assert len(ended) == 3
             await other.close()
+            async with database.glance(EVERYTHING) as seen:
+                assert await seen.scalar(select(1)) == 1
             async with database.write(EVERYTHING) as tx:
                 await audit.write(tx, LINE)
         assert await lines(database) == 2
+    finally:
+        await database.close()
+        await databases.drop(url)
+
+
+async def test_a_glance_sees_what_was_kept_before_it_and_nothing_that_comes_meanwhile(database: Database) -> None:
+    async with database.write(EVERYTHING) as tx:
+        await audit.write(tx, LINE)
+    count = select(func.count()).select_from(t.audit)
+    async with database.glance(EVERYTHING) as seen:
+        assert await seen.scalar(count) == 1
+        async with database.glance(EVERYTHING) as beside:
+            assert await beside.scalar(count) == 1
+        await database.write_at_once(EVERYTHING, lambda tx: audit.write(tx, LINE))
+        if database.is_sqlite:
+            assert await seen.scalar(count) == 1, "one moment of the database"
+    async with database.glance(EVERYTHING) as seen:
+        assert await seen.scalar(count) == 2
+
+
+async def _find_nothing(database: Database) -> None:
+    async with database.glance(EVERYTHING) as seen:
+        await seen.scalar(select(1))
+        raise LookupError
+
+
+async def test_a_glance_that_fails_leaves_nothing_behind_and_the_next_one_looks(database: Database) -> None:
+    for _ in range(10):
+        with pytest.raises(LookupError):
+            await _find_nothing(database)
+        with pytest.raises((DBAPIError, DatabaseUnavailable)):
+            async with database.glance(EVERYTHING) as seen:
+                await seen.scalar(text("SELECT nothing FROM nowhere"))
+    assert await lines(database) == 0
+
+
+async def test_a_glance_writes_nothing_on_postgresql(databases: Databases) -> None:
+    url = await databases.postgresql()
+    database = Database(url, pool_size=1)
+    try:
+        with pytest.raises(DBAPIError, match="read-only"):
+            async with database.glance(EVERYTHING) as seen:
+                await seen.execute(text("CREATE TABLE x (y int)"))
+    finally:
+        await database.close()
+        await databases.drop(url)
+
+
+async def test_a_glance_that_is_broken_off_leaves_no_transaction_open(databases: Databases) -> None:
+    url = await databases.postgresql()
+    database = Database(url, pool_size=1)
+    try:
+
+        async def looking() -> None:
+            async with database.glance(EVERYTHING) as seen:
+                begun.set()
+                await seen.scalar(text("SELECT pg_sleep(60)"))
+
+        begun = asyncio.Event()
+        task = asyncio.create_task(looking())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await lines(database) == 0
     finally:
         await database.close()
         await databases.drop(url)

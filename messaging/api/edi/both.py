@@ -10,6 +10,7 @@ from fastapi import Depends, Header
 from pydantic import Field
 
 from messaging.api.body import too_large
+from messaging.api.plain import header, stands_for
 from messaging.api.problems import MODEL_VALIDATION
 from messaging.api.shapes import Asked, Name, Told, Words
 from messaging.errors import InvalidRequest
@@ -23,6 +24,7 @@ async def _source_system(
     return nhn_source_system
 
 
+stands_for(_source_system, header("nhn-source-system"))
 SourceSystem = Annotated[str, Depends(_source_system)]
 NEEDS_SOURCE_SYSTEM = Depends(_source_system)
 

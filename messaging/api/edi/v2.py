@@ -19,6 +19,7 @@ from messaging.api.edi.both import (
     encoded,
 )
 from messaging.api.giving import ROOM_FOR_MESSAGE
+from messaging.api.plain import header, stands_for
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import ErrorMessage, HerId, Name, Unique
 from messaging.flow import collect
@@ -31,6 +32,8 @@ DOOR = "edi-v2"
 async def _version(api_version: Annotated[Literal["2"], Header()]) -> str:
     return api_version
 
+
+stands_for(_version, header("api-version", only="2"))
 
 router = APIRouter(route_class=Door, dependencies=[Depends(_version), NEEDS_SOURCE_SYSTEM, DOCUMENTED])
 

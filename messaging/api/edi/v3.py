@@ -22,6 +22,7 @@ from messaging.api.edi.both import (
     encoded,
 )
 from messaging.api.giving import ROOM_FOR_MESSAGE
+from messaging.api.plain import header, stands_for
 from messaging.api.security import DOCUMENTED
 from messaging.api.shapes import HerId, Unique
 from messaging.errors import InvalidRequest, SamhandlingError
@@ -40,6 +41,8 @@ DOOR = "edi-v3"
 async def _version(api_version: Annotated[Literal["3"], Header()]) -> str:
     return api_version
 
+
+stands_for(_version, header("api-version", only="3"))
 
 router = APIRouter(route_class=Door, dependencies=[Depends(_version), NEEDS_SOURCE_SYSTEM, DOCUMENTED])
 open_router = APIRouter(dependencies=[Depends(_version)])
