@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 import fixtures
 from messaging.errors import Forbidden, InvalidRequest, Unauthenticated
@@ -76,9 +76,9 @@ async def test_a22_who_is_refused_was_looked_up_whether_the_key_is_known_or_not(
         def note(*_: object, looked: list[str] = looked) -> None:
             looked.append("")
 
-        event.listen(running.exchange.database._readers.sync_engine, "checkout", note)
+        event.listen(Engine, "before_cursor_execute", note)
         await refusal(running, carrying(running, f"Bearer {key}"))
-        event.remove(running.exchange.database._readers.sync_engine, "checkout", note)
+        event.remove(Engine, "before_cursor_execute", note)
         assert looked
 
 
