@@ -77,7 +77,7 @@ class Connection(HttpToolsProtocol):
     def _see_to_a_deadline(self) -> None:
         if self._deaf or self.transport.is_closing():
             return
-        if self._in_head and self._head_came > self.manners.head_bytes:
+        if self._in_head and self._head_came - len(self.url) > self.manners.head_bytes:
             self._give_up(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, Ended.LARGE_HEAD)
         elif self._reading is not None:
             self._await_body(self._reading)

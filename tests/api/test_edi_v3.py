@@ -17,6 +17,7 @@ import fixtures
 from doors import Api, application, serving
 from messaging.flow import clients
 from messaging.http import AsyncClient, Response
+from messaging.model.party import Client, Party
 from world import World
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
@@ -230,6 +231,22 @@ async def test_nobody_deletes_anybody_elses_notifications(api: Api) -> None:
     ids = {"notificationIds": [notice["notificationId"], str(uuid4())]}
     assert (await stranger.post("/notifications/delete", json=ids)).status_code == 204
     assert await unread(api, "kommune", NURSING) == [notice]
+
+
+@pytest.mark.parametrize(
+    ("version", "path", "name"), [("3", "/notifications/unread", "HerIds"), ("2", "/Messages", "ReceiverHerIds")]
+)
+async def test_one_call_may_name_1500_her_ids_of_ten_digits(served: Api, version: str, path: str, name: str) -> None:
+    named = range(1_000_000_000, 1_000_001_500)
+    exchange = served.world.exchange
+    await clients.register_parties(exchange, [Party(her_id, f"Sone {her_id}") for her_id in named], actor="test")
+    region = Client(id="region", name="region", her_ids=frozenset(named))
+    served.world.keys["region"] = await clients.register_client(exchange, region, actor="test")
+    client = await served.of("region", version)
+    answer = await client.get(path, params={name: list(named)})
+    assert answer.status_code == 200, answer.text
+    answer = await client.get(path, params={name: [*named, 1_000_001_500]})
+    assert answer.status_code == 400, answer.text
 
 
 async def test_notifications_of_a_foreign_party_are_forbidden(api: Api) -> None:
