@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ from messaging.store.session import ReadTx
 logger = logger_of(__name__)
 
 _AT_A_TIME = 500
+_LAST_SECONDS = 2.0
+"""So long the end of a process may wait for an anchor."""
 
 
 class Anchoring:
@@ -34,15 +37,26 @@ class Anchoring:
         self._is_alarmed = False
 
     async def run(self) -> None:
-        """Carry until cancelled; an anchor that fails is tried again, and holds up nothing but itself."""
+        """Carry until cancelled; an anchor that fails is tried again, and holds up nothing but itself.
+
+        At the end what was sealed since is carried too: a check of a stopped exchange finds nothing amiss.
+        """
         every = self._exchange.terms.seal_every.total_seconds()
-        while True:
-            try:
-                if self._sealer.is_sealing:
-                    await self.carry()
-            except Unavailable:
-                logger.warning(LogEvent.DATABASE_AWAITED, part="anchor", anchor=self._anchor.name)
-            await asyncio.sleep(every)
+        try:
+            while True:
+                await self._carry_if_sealing()
+                await asyncio.sleep(every)
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._carry_if_sealing()
+
+    async def _carry_if_sealing(self) -> None:
+        try:
+            if self._sealer.is_sealing:
+                await self.carry()
+        except Unavailable:
+            logger.warning(LogEvent.DATABASE_AWAITED, part="anchor", anchor=self._anchor.name)
 
     async def carry(self) -> None:
         """Write what the anchor lacks; a failure that lasts is an alarm, and so is its end told."""

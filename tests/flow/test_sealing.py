@@ -447,6 +447,22 @@ async def test_what_runs_beside_the_requests_seals_and_anchors_by_itself(setting
         assert report.lines >= 3
 
 
+async def test_what_was_sealed_last_is_anchored_before_the_process_ends(exchange: Exchange, keeper: Keeper) -> None:
+    (anchor,) = exchange.anchors
+    (anchoring,) = keeper.anchorings
+    ending = asyncio.create_task(anchoring.run())
+    await asyncio.sleep(0)
+    await keeper.write()
+    while await keeper.sealer.seal():
+        pass
+    assert await anchor.last() is None, "it has not come round yet"
+    ending.cancel()
+    await asyncio.wait([ending])
+    assert ending.cancelled()
+    assert len(read_file(anchor)) == 1
+    assert (await verify(exchange, OPERATOR)).is_whole
+
+
 async def test_sealing_can_be_left_out_to_measure_what_it_costs(exchange: Exchange) -> None:
     unsealed = replace(exchange, terms=replace(exchange.terms, seal_every=timedelta(0)))
     async with work.running(unsealed):
