@@ -97,12 +97,21 @@ async def _migrated(url: str, owner_url: str | None = None) -> None:
 
 _PASSWORD = uuid4().hex
 _SERVERS: list[str] = []
-"""The server of this process, in the role that may do anything with it."""
+"""The servers of this process, each in the role that may do anything with it."""
+
+
+def _place(url: str) -> tuple[object, ...]:
+    """Tell where a server listens, whoever asks and for which database."""
+    parts = make_url(url)
+    return parts.host, parts.port, tuple(sorted(parts.query.items()))
 
 
 def as_owner(url: str) -> str:
     """Open a database in the role that owns its tables; an SQLite file belongs to everybody who may write it."""
-    return url if url.startswith("sqlite") else in_database(_SERVERS[-1], make_url(url).database or "")
+    if url.startswith("sqlite"):
+        return url
+    (server,) = {one for one in _SERVERS if _place(one) == _place(url)}
+    return in_database(server, make_url(url).database or "")
 
 
 @asynccontextmanager
