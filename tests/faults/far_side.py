@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from faults.evidence import OK, UNKNOWN, History
 
@@ -94,13 +95,16 @@ class FarSide:
     done: Counter[str] = field(default_factory=Counter)
     """How often it did what; `well` is the good."""
     owed: asyncio.Queue[tuple[str, int]] = field(default_factory=asyncio.Queue)
+    arrived: Counter[int] = field(default_factory=Counter)
+    """How many parcels came over connections of the first time that it listened, the second, and so on."""
     _known: set[str] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _port: int = 0
+    _times: int = 0
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until it closes."""
+    async def serve(self, turn: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection until it closes; it was made while this listened for the first time (1), or a later."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -108,7 +112,7 @@ class FarSide:
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
                 while await self._answer(reader, writer):
-                    pass
+                    self.arrived[turn] += 1
         except asyncio.CancelledError:
             pass
         finally:
@@ -143,7 +147,8 @@ class FarSide:
 
     async def listen(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen, always at the same port."""
-        self._server = await asyncio.start_server(self.serve, "127.0.0.1", self._port, ssl=tls)
+        self._times += 1
+        self._server = await asyncio.start_server(partial(self.serve, self._times), "127.0.0.1", self._port, ssl=tls)
         self._port = self._server.sockets[0].getsockname()[1]
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._port}/inbox/{{receiver}}"
 

@@ -18,6 +18,12 @@ from messaging.http import AsyncClient, HTTPError
 from messaging.settings import Settings
 
 READY_WITHIN = 60.0
+REFUSED = 3
+"""The exit code of a server that would not start, as when the database was away."""
+
+
+class Ended(AssertionError):
+    """A process ended that was to serve."""
 
 
 @dataclass
@@ -63,6 +69,17 @@ class Instance:
             await self.ready()
             self.slowest_start = max(self.slowest_start, time.monotonic() - begun)
 
+    async def start_until_it_stays(self) -> None:
+        """Start it as what looks after services does: once more whenever it would not, until it is ready."""
+        async with asyncio.timeout(READY_WITHIN):
+            while True:
+                try:
+                    return await self.start()
+                except Ended:
+                    assert self.process is not None
+                    if self.process.returncode != REFUSED:
+                        raise
+
     async def ready(self) -> None:
         """Ask until it is ready; that is the one thing a process that begins can be asked."""
         process = self.process
@@ -70,7 +87,7 @@ class Instance:
         async with AsyncClient(timeout=5) as client, asyncio.timeout(READY_WITHIN):
             while True:
                 if process.returncode is not None:
-                    raise AssertionError(f"{self.name} ended with {process.returncode}; see {self.log}")
+                    raise Ended(f"{self.name} ended with {process.returncode}; see {self.log}")
                 try:
                     if (await client.get(f"{self.url}/health/ready")).is_success:
                         return

@@ -152,7 +152,8 @@ async def _blow(storm: Storm, fault: Fault, callers: list[Caller], conditions: C
             await asyncio.wait([blowing], timeout=0.1)
     finally:
         storm.over.set()
-        await asyncio.gather(blowing, *tasks)
+        await asyncio.wait([blowing, *tasks])  # all of them, so that what failed here disturbs no other test
+    await asyncio.gather(blowing, *tasks)
 
 
 @contextmanager

@@ -15,15 +15,18 @@ _END_SOME = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 LEFT_OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
 
 
-async def kill_at_random(storm: Storm) -> None:
-    """Kill one process after the other, at a moment that nobody chose, and start it again."""
+async def kill_at_random(storm: Storm, *, database_stays: bool = True) -> None:
+    """Kill one process after the other, at a moment that nobody chose, and start it again.
+
+    Where the database does not stay, a process may find it away, refuse to start, and has to be started once more.
+    """
     while not storm.over.is_set():
         await asyncio.sleep(storm.draw.uniform(0.2, 1.2))
         victim = storm.draw.choice(storm.house.instances)
         await victim.kill()
         storm.struck()
         await asyncio.sleep(storm.draw.uniform(0, 0.3))
-        await victim.start()
+        await (victim.start() if database_stays else victim.start_until_it_stays())
 
 
 async def asked(server: Postgres, statement: str) -> int:

@@ -144,10 +144,10 @@ async def test_f10_a_far_side_whose_certificate_nobody_vouches_for_gets_nothing(
         try:
             assert await until(lambda: _is_true(storm.far is not None and storm.far.done["well"] > 0), within=60)
             await storm.far.stop_listening()
-            arrived = storm.far.done.total()
             await storm.far.listen(foreign)
             assert await until(refused, within=60)
-            assert storm.far.done.total() == arrived
+            assert storm.far.arrived[1] > 0
+            assert storm.far.arrived[2] == 0
             storm.struck()
             await storm.far.stop_listening()
             await storm.far.listen(own[0])
