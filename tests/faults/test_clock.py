@@ -7,6 +7,7 @@ import random
 import sys
 from pathlib import Path
 
+from faults.figures import RUNS
 from faults.processes import House
 from faults.storm import Conditions, Storm, weather
 
@@ -49,6 +50,7 @@ async def test_f7_a_clock_that_jumps_by_a_day_harms_nothing(
     terms = Conditions(start=start, pushed=True, least=6, calm_by=come_right)
     found, storm = await weather(settings, folder, draw, jump, terms)
     judged = [one for one in found if not (is_sqlite and one.rule.startswith(BY_THE_HOSTS_CLOCK))]
+    RUNS[-1]["promises_broken"] = len(judged)
     assert judged == []
     assert storm.strikes >= 6
     assert sum(len(one.accepted) for one in storm.senders) > 0
