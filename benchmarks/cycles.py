@@ -17,6 +17,8 @@ from typing import Any
 from benchmarks.load import Answers, document_of, posts
 
 NURSING, GP = 8110001, 8120001
+CROWD = range(1_000_000_000, 1_000_001_500)
+"""As many HER-ids as one call may name, each of ten digits."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _EDI = "api-version: 3\r\nnhn-source-system: Benchmark, 1.0\r\n"
 _ACCEPTED = 202
@@ -109,6 +111,28 @@ async def waiting(told: dict[str, Any], key: str, her_ids: list[int], *, streams
     finally:
         for line in lines:
             line.writer.transport.abort()
+
+
+@asynccontextmanager
+async def asking_for_many(told: dict[str, Any], key: str) -> AsyncIterator[None]:
+    """Ask once a second for what is unread by 1,500 HER-ids in one call."""
+    asked = request("GET", f"/notifications/unread?{'&'.join(f'HerIds={one}' for one in CROWD)}", key)
+    line = await Line.open(told)
+
+    async def poll() -> None:
+        while True:
+            await _ok(line, asked)
+            await asyncio.sleep(1)
+
+    polling = asyncio.create_task(poll())
+    try:
+        yield
+        if polling.done():
+            await polling
+    finally:
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        line.writer.close()
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A server for the benchmarks, with parts of trust left out: `python -m benchmarks.served FOLDER URL [PART …]`.
 
+Two parts are added instead of left out: `crowd`, a client with 1,500 HER-ids, and `routes:PORT`, fifty far sides there.
 Only here can authentication or encryption be left out, by putting another piece in its place in this process; the
 product has no such switch. Prints one line of JSON when it answers: host, port, and keys.
 """
@@ -21,6 +22,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import fixtures
+from benchmarks import routes
+from benchmarks.cycles import CROWD
 from messaging.api import documents, door
 from messaging.app import create_app
 from messaging.demo.serving import listen, serving
@@ -29,7 +32,7 @@ from messaging.flow.exchange import Exchange
 from messaging.flow.receive import Handed, Taken, judge
 from messaging.keys import Sealed, Vault
 from messaging.keys.payload import DEFLATE
-from messaging.model.party import Client
+from messaging.model.party import Client, Party
 from messaging.settings import Settings
 from messaging.store import session
 from messaging.store.positions import FIRST_POSITION
@@ -52,12 +55,19 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
         session.begin_to_look_with = lambda _sight: "BEGIN READ ONLY"
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
     settings = Settings(database_url=url, key_file=folder / "key", requests_per_second=0, **sealed)
+    far = next((int(part.removeprefix("routes:")) for part in without if part.startswith("routes:")), None)
+    if far is not None:
+        settings = routes.pushing(settings, far)
     with listen("127.0.0.1", 0) as socket:
         app = create_app(settings, alone=True)
         async with app.router.lifespan_context(app):
             exchange = app.state.exchange
             await clients.register_parties(exchange, fixtures.parties(), actor="benchmark")
             keys = {name: await _key(exchange, name) for name in ("sykehus", "kommune", "lege")}
+            if far is not None:
+                await clients.register_parties(exchange, routes.parties(), actor="benchmark")
+            if "crowd" in without:
+                keys["region"] = await _region(exchange)
             async with serving(app, exchange, socket, stop, settings.manners()):
                 told = {"host": "127.0.0.1", "port": socket.getsockname()[1], "pid": os.getpid()}
                 told |= {"key": keys["sykehus"], "keys": keys}
@@ -70,6 +80,13 @@ async def _key(exchange: Exchange, name: str) -> str:
     one = next(client for client in fixtures.clients() if client.name == name)
     own = f"{name}-{os.getpid()}"
     return await clients.register_client(exchange, replace(one, id=own, name=own), actor="benchmark")
+
+
+async def _region(exchange: Exchange) -> str:
+    """Register a client that acts for as many parties as one call may name; gives its key."""
+    await clients.register_parties(exchange, [Party(one, f"Party {one}") for one in CROWD], actor="benchmark")
+    region = Client(id="region", name="region", her_ids=frozenset(CROWD))
+    return await clients.register_client(exchange, region, actor="benchmark")
 
 
 def _packed(vault: Vault, content: bytes, _about: object) -> Sealed:

@@ -33,9 +33,10 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from benchmarks.cycles import GP, cycles, told_of, waiting
+from benchmarks.cycles import GP, asking_for_many, cycles, told_of, waiting
 from benchmarks.load import document_of, drive, posts
 from benchmarks.report import Row, line, write
+from benchmarks.routes import FIRST, MANY, far_sides, pushed
 from benchmarks.trust import served
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -183,27 +184,53 @@ def whole_cycles(url: str, measures: Measures) -> tuple[Row, Row]:
 
 
 def beside_streams(url: str, measures: Measures) -> Row:
-    """Measure documents accepted while 500 streams of notifications are open, against none."""
+    """Measure documents accepted while 500 streams are open and somebody polls for 1,500 HER-ids, against none."""
     ratios = []
 
     async def with_streams(told: dict[str, Any]) -> float:
         async with waiting(told, told["keys"]["lege"], [GP], streams=_STREAMS):
             await asyncio.sleep(_SETTLED)
-            return await asyncio.to_thread(_accepted, told, measures.seconds)
+            async with asking_for_many(told, told["keys"]["region"]):
+                return await asyncio.to_thread(_accepted, told, measures.seconds)
 
     for _ in range(measures.rounds):
-        with _serving(url) as told:
+        with _serving(url, ("crowd",)) as told:
             alone = _accepted(told, measures.seconds)
-        with _serving(url) as told:
+        with _serving(url, ("crowd",)) as told:
             ratios.append(asyncio.run(with_streams(told)) / alone)
     return Row(
-        f"documents accepted per second beside {_STREAMS} streams that wait",
+        f"documents accepted per second beside {_STREAMS} streams that wait and a poll for 1,500 HER-ids each second",
         "without them",
         _named(url),
         "",
         0.9,
         at_least=True,
         rounds=tuple(ratios),
+    )
+
+
+def beside_a_silent_route(url: str, measures: Measures) -> Row:
+    """Measure what far sides are pushed per second while one of fifty takes and never answers, against none."""
+
+    async def got(silent: int | None) -> float:
+        async with far_sides(silent=silent) as far:
+            with _serving(url, (f"routes:{far.port}",)) as told:
+                await pushed(told, far, seconds=measures.seconds / 4)
+                return await pushed(told, far, seconds=measures.seconds)
+
+    ratios, alone = [], []
+    for _ in range(measures.rounds):
+        alone.append(asyncio.run(got(None)) * (MANY - 1) / MANY)
+        ratios.append(asyncio.run(got(FIRST)) / alone[-1])
+    return Row(
+        f"messages pushed per second to {MANY - 1} far sides, beside one that takes and never answers",
+        "the same when all answer",
+        _named(url),
+        "",
+        0.95,
+        at_least=True,
+        rounds=tuple(ratios),
+        beside=_told(alone, "pushed"),
     )
 
 
@@ -250,6 +277,7 @@ def rows(urls: list[str], measures: Measures) -> Iterator[Row]:
         yield with_trust(url, measures)
         yield from whole_cycles(url, measures)
         yield beside_streams(url, measures)
+        yield beside_a_silent_route(url, measures)
         yield from starts(url, measures)
 
 
