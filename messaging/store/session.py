@@ -192,21 +192,25 @@ class Database:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")  # we begin and end ourselves
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 try:
-                    await driver.execute(beginning)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await connection.invalidate()
-                    if number == most:
+                    try:
+                        await driver.execute(beginning)
+                    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                        await connection.invalidate()
+                        if number == most:
+                            raise
+                        continue
+                    try:
+                        yield connection
+                    except Exception:
+                        await driver.execute("ROLLBACK")
                         raise
-                    continue
-                try:
-                    yield connection
-                except Exception:
-                    await driver.execute("ROLLBACK")
+                    await driver.execute("ROLLBACK")  # nothing was changed
+                except (asyncio.CancelledError, GeneratorExit):
+                    # Whoever asked has gone, and nobody knows what is under way. At once: who goes away so may be told
+                    # again and again, wherever anything is waited for.
+                    if connection.sync_connection is not None:
+                        connection.sync_connection.invalidate()
                     raise
-                except BaseException:  # whoever asked has gone, and nobody knows what is under way
-                    await connection.invalidate()
-                    raise
-                await driver.execute("ROLLBACK")  # nothing was changed
                 return
 
     @asynccontextmanager

@@ -106,6 +106,37 @@ async def test_a_glance_writes_nothing_on_postgresql(databases: Databases) -> No
         await databases.drop(url)
 
 
+@pytest.mark.parametrize("way", ["glance", "read"])
+async def test_who_goes_away_at_any_moment_leaves_the_connection_as_the_next_one_needs_it(
+    databases: Databases, way: str
+) -> None:
+    url = await databases.postgresql()
+    database = Database(url, pool_size=1)
+
+    async def look() -> None:
+        async with getattr(database, way)(EVERYTHING) as seen:
+            assert await seen.scalar(text("SELECT 1")) == 1
+
+    try:
+        await look()
+        steps, is_through = 1, False
+        while not is_through:
+            looking = asyncio.create_task(look())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            is_through = looking.done()
+            while not looking.done():  # again and again, as a scope that was left does
+                looking.cancel()
+                await asyncio.sleep(0)
+            assert await lines(database) == 0
+            await look()
+            steps += 1 + steps // 20
+        assert steps > 10
+    finally:
+        await database.close()
+        await databases.drop(url)
+
+
 async def test_a_glance_that_is_broken_off_leaves_no_transaction_open(databases: Databases) -> None:
     url = await databases.postgresql()
     database = Database(url, pool_size=1)
