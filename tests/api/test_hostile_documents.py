@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,18 @@ SECONDS = 2.0
 WARD = 8100001
 
 
+@contextmanager
+def soon() -> Iterator[None]:
+    """Fail when what is done takes long; picking up what other tests have left is not counted."""
+    gc.disable()
+    begun = time.process_time()
+    try:
+        yield
+        assert time.process_time() - begun < SECONDS
+    finally:
+        gc.enable()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def door(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     """One exchange for the whole collection; what judges documents does not know the database."""
@@ -59,9 +72,8 @@ async def test_an_attack_over_http_gets_the_expected_answer(attack: Attack, door
     headers = {"Content-Type": "application/xml"}
     if attack.category == "compression":
         headers["Content-Encoding"] = "deflate" if "deflate" in attack.id else "gzip"
-    begun = time.process_time()
-    answer = await client.post("/documents", content=attack.content, headers=headers)
-    assert time.process_time() - begun < SECONDS
+    with soon():
+        answer = await client.post("/documents", content=attack.content, headers=headers)
     if attack.category == "compression":
         assert answer.status_code == 415
         return
@@ -78,9 +90,8 @@ async def test_an_attack_in_a_folder_gets_the_expected_answer(attack: Attack, su
     async with KIND.open("folder", Folder(folder=tmp_path, quiet_seconds=0)) as adapter:
         assert isinstance(adapter, FileDrop)
         (tmp_path / "in" / "attack.xml").write_bytes(attack.content)
-        begun = time.process_time()
-        await adapter.sweep(submit)
-        assert time.process_time() - begun < SECONDS
+        with soon():
+            await adapter.sweep(submit)
     if not attack.content:
         assert [path.name for path in (tmp_path / "in").iterdir()] == ["attack.xml"]  # an empty file is not there yet
         return
@@ -111,9 +122,8 @@ ENVELOPES = {
 @pytest.mark.parametrize("body", ENVELOPES.values(), ids=ENVELOPES)
 async def test_a5_a_hostile_envelope_of_json_is_refused_soon_and_shortly(body: bytes, door: Api) -> None:
     client = await door.of("sykehus", "3")
-    begun = time.process_time()
-    answer = await client.post("/messages", content=body, headers={"Content-Type": "application/json"})
-    assert time.process_time() - begun < SECONDS
+    with soon():
+        answer = await client.post("/messages", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert len(answer.content) < 50_000
 
