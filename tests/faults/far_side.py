@@ -114,11 +114,14 @@ class FarSide:
                 while await self._answer(reader, writer):
                     self.arrived[turn] += 1
         except asyncio.CancelledError:
-            pass
+            writer.transport.abort()
         finally:
             writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+            try:
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
+            except asyncio.CancelledError:  # with TLS an end waits for the other side's
+                writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Take one parcel; False when the connection is of no more use."""
