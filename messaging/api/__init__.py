@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware import Middleware
 
 from messaging import __version__
 from messaging.api import (
@@ -24,9 +23,12 @@ from messaging.api import (
 )
 from messaging.api.edi import Versions
 from messaging.api.edi.v2 import create_v2
+from messaging.api.edi.v2 import router as router_v2
 from messaging.api.edi.v3 import create_v3
+from messaging.api.edi.v3 import router as router_v3
 from messaging.api.fhir import routes as fhir
 from messaging.api.request_ids import RequestIds
+from messaging.api.straight import Straight
 
 
 def create_api() -> FastAPI:
@@ -38,7 +40,6 @@ def create_api() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(RequestIds), Middleware(Versions, versions={"2": v2, "3": v3})],
     )
     v2.state = v3.state = app.state
     for module in (documents, validation, validate_page, operations, roads, metrics, readings, people, health, fhir):
@@ -56,4 +57,9 @@ def create_api() -> FastAPI:
     app.include_router(docs_page.router_of(documented))
     problems.install(app, problems.as_problem)
     contract.correct(app)
+    # The last one stands around all others.
+    app.add_middleware(Straight, of=app, routers=[documents.router])
+    versions = {"2": Straight(v2, of=v2, routers=[router_v2]), "3": Straight(v3, of=v3, routers=[router_v3])}
+    app.add_middleware(Versions, versions=versions)
+    app.add_middleware(RequestIds)
     return app

@@ -1,6 +1,6 @@
 """XML in, verdicts and envelopes out. lxml lives here and nowhere else, and nothing here does input or output."""
 
-from messaging.documents.apprec import named_receivers, write_apprec
+from messaging.documents.apprec import named_receivers, read_original, write_apprec
 from messaging.documents.catalogue import Catalogue, MessageKind
 from messaging.documents.codelists import CodeLists
 from messaging.documents.explain import Explainer
@@ -14,5 +14,6 @@ __all__ = [
     "Validator",
     "Verdict",
     "named_receivers",
+    "read_original",
     "write_apprec",
 ]

@@ -41,7 +41,7 @@ _MOMENT = re.compile(
 
 
 def write_apprec(
-    original: bytes,
+    original: bytes | Original,
     receipt: Receipt,
     *,
     version: str,
@@ -53,12 +53,13 @@ def write_apprec(
 ) -> bytes:
     """Write the AppRec by which one receiver answers a message, in UTF-8.
 
-    `original` is the message as it was received; `version` 1.0 or 1.1; `answerer` the HER-id of the receiver that
-    answers, or one of `named_receivers`. Addresses are mirrored: the receiver becomes the sender (HIS 80415 3.5). What
-    the receipt says of the original is read from the original itself. Raises InvalidRequest when a text of the receipt
-    holds characters that XML cannot carry, and ValueError when the original has no such receiver.
+    `original` is the message as it was received, or as `read_original` has read it; `version` 1.0 or 1.1; `answerer`
+    the HER-id of the receiver that answers, or one of `named_receivers`. Addresses are mirrored: the receiver becomes
+    the sender (HIS 80415 3.5). What the receipt says of the original is read from the original itself. Raises
+    InvalidRequest when a text of the receipt holds characters that XML cannot carry, and ValueError when the original
+    has no such receiver.
     """
-    asked = _original(original)
+    asked = read_original(original) if isinstance(original, bytes) else original
     sender, role = _answerer(asked.root, answerer)
     writer = _Writer(_NAMESPACES[version])
     try:
@@ -84,8 +85,8 @@ def write_apprec(
 
 
 @dataclass(frozen=True, slots=True)
-class _Original:
-    """The message that is answered."""
+class Original:
+    """A message that can be answered, as it was read."""
 
     root: Element
     layout: Layout
@@ -97,12 +98,13 @@ class _Original:
         return child(self.root, *(names.qualified(namespace, step) for step in path))
 
 
-def _original(content: bytes) -> _Original:
+def read_original(content: bytes) -> Original:
+    """Read a message once, for all that is asked of it to answer it. Raises ValueError where nothing can answer it."""
     tree = read(content, AS_KEPT)
     if not isinstance(tree, Fault):
         layout, envelope = layout_of(str(tree.root.tag)), envelope_of(tree.root)
         if layout is not None and envelope is not None and not envelope.is_apprec:
-            return _Original(tree.root, layout, envelope)
+            return Original(tree.root, layout, envelope)
     raise ValueError("Only a readable message can be answered with an AppRec, and no AppRec is.")
 
 
@@ -186,7 +188,7 @@ class _Writer:
             self._inner(party, inner)
         self._address(hcp, written.postal)
 
-    def original(self, root: Element, asked: _Original, otherwise: str) -> None:
+    def original(self, root: Element, asked: Original, otherwise: str) -> None:
         """Name the message that is answered (HITS 1168 8.1: type, GenDate and MsgId of the original)."""
         element = self._element(root, "OriginalMsgId")
         title = attribute(asked.find(asked.layout.type), names.DN)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from lxml import etree
 
+from messaging.documents.apprec import Original
 from messaging.documents.catalogue import Catalogue, MessageKind
 from messaging.documents.codelists import CodeLists
 from messaging.documents.describe import MOST_DESCRIBED, at_most, describe
@@ -133,9 +134,9 @@ class Validator:
         tree = read(content, self._limits)
         return "" if isinstance(tree, Fault) else patient_number(tree.root)
 
-    def kind_of(self, content: bytes) -> MessageKind | None:
+    def kind_of(self, content: bytes | Original) -> MessageKind | None:
         """Tell what kind of message a document is; None when it cannot be read or is no kind that is taken."""
-        tree = read(content, self._limits)
+        tree = read(content, self._limits) if isinstance(content, bytes) else content
         return None if isinstance(tree, Fault) else recognise(tree.root, self.catalogue).kind
 
     def _rule_faults(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID, uuid4
 
-from messaging.documents import write_apprec
+from messaging.documents import read_original, write_apprec
 from messaging.errors import InvalidRequest, NotFound
 from messaging.flow.exchange import Exchange
 from messaging.flow.locks import authorise_to_act
@@ -45,10 +44,22 @@ async def acknowledge(
         raise InvalidRequest(
             "A negative AppRec must say why.", details=["appRecErrorList: at least one error is needed when Rejected"]
         )
-    kind = exchange.validator.kind_of(original)
-    writing = partial(
-        write_apprec,
-        original,
+    at_once = len(original) < exchange.terms.judged_inline_below
+    content = (
+        _written(exchange, original, answer)
+        if at_once
+        else await asyncio.to_thread(_written, exchange, original, answer)
+    )
+    if exchange.signatures.signing is not None:
+        content = await asyncio.to_thread(exchange.signatures.receipt, content, sender)
+    return await receive(exchange, actor, Handed(content, door, source_system), answers=message_id)
+
+
+def _written(exchange: Exchange, original: bytes, answer: Answer) -> bytes:
+    asked = read_original(original)
+    kind = exchange.validator.kind_of(asked)
+    return write_apprec(
+        asked,
         Receipt(answer.status, answer.errors),
         version=kind.apprec if kind and kind.apprec else "1.1",
         answerer=answer.her_id,
@@ -57,10 +68,6 @@ async def acknowledge(
         software=answer.software_name or exchange.terms.software_name,
         software_version=answer.software_version or exchange.terms.software_version,
     )
-    content = writing() if len(original) < exchange.terms.judged_inline_below else await asyncio.to_thread(writing)
-    if exchange.signatures.signing is not None:
-        content = await asyncio.to_thread(exchange.signatures.receipt, content, sender)
-    return await receive(exchange, actor, Handed(content, door, source_system), answers=message_id)
 
 
 async def _answerable(exchange: Exchange, actor: Client, message_id: UUID, her_id: int) -> tuple[bytes, int]:
