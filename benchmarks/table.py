@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -63,11 +64,16 @@ def _database(url: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder}/{uuid4().hex}.db"
         return
     name = f"bench_{uuid4().hex}"
-    asyncio.run(_execute(url, f'CREATE DATABASE "{name}"'))
+    _run(url, f'CREATE DATABASE "{name}"')
     try:
         yield make_url(url).set(database=name).render_as_string(hide_password=False)
     finally:
-        asyncio.run(_execute(url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+        _run(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _run(url: str, statement: str) -> None:
+    with ThreadPoolExecutor(1) as apart:  # a loop may run here already
+        apart.submit(asyncio.run, _execute(url, statement)).result()
 
 
 async def _execute(url: str, statement: str) -> None:
