@@ -23,6 +23,7 @@ from messaging.model.party import Client
 from messaging.model.sight import EVERYTHING, Sight
 from messaging.store import deliveries, messages, notifications, polls, wakeups
 from messaging.store.messages import InboxQuery as InboxQuery  # noqa: PLC0414 - the doors ask for it here
+from messaging.store.session import WriteTx
 
 _FIRST_PAUSE = 0.05
 """Seconds until a stream that was woken looks again by itself; then twice as long, up to the heartbeat."""
@@ -84,13 +85,16 @@ async def mark_downloaded(exchange: Exchange, actor: Client, message_id: UUID, h
         between = await messages.parties_of(reading, message_id)
         authorise(actor, Action.READ, Resource(between))
     await authorise_to_act(exchange, actor, Action.ACKNOWLEDGE, her_id, message_id=message_id)
-    async with exchange.database.write(Sight.of(actor)) as tx:
+
+    async def mark(tx: WriteTx) -> None:
         held = await deliveries.find(tx, message_id, her_id)
         if held is None:
             raise NotFound("The HER-id is no receiver of this message.")
         await deliveries.mark_read(tx, held, at=now)
         due_at = await deliveries.receipt_deadline(tx, held)
         await deliveries.move(tx, held, Event.COLLECTED, at=now, actor=actor.id, due_at=due_at, alarmed_at=None)
+
+    await exchange.database.write_at_once(Sight.of(actor), mark)
 
 
 async def inbox(exchange: Exchange, actor: Client, wanted: InboxQuery) -> list[dict[str, Any]]:

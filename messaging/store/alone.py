@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from sqlite3 import Connection as SqliteConnection
-from typing import Any, cast
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import Any
 
 from messaging.model.sight import Sight
 from messaging.store import sqlite
 from messaging.store.outages import outages
-from messaging.store.session import Database, ReadTx, Result, WriteTx
+from messaging.store.session import Database, ReadTx, Result, WriteTx, at_once
 
 
 class DatabaseAlone(Database):
@@ -33,17 +30,22 @@ class DatabaseAlone(Database):
     @asynccontextmanager
     async def write(self, sight: Sight) -> AsyncIterator[WriteTx]:
         """Open a transaction that may write; leaving the block commits it durably, an exception rolls it back."""
-        if self._in_thread is None:
+        if self._together is None:
             async with super().write(sight) as tx:
                 yield tx
             return
         with outages():
             async with self._writing:
-                with self._in_thread.begin() as connection:
-                    own = cast("SqliteConnection", connection.connection.driver_connection)
-                    yield WriteTx(cast("AsyncConnection", sqlite.Inline(connection)), own)
+                with self._together.begin() as connection:
+                    yield at_once(connection)
 
-    async def write_at_once(self, sight: Sight, work: Callable[[WriteTx], Coroutine[Any, Any, Result]]) -> Result:
+    async def write_at_once(
+        self,
+        sight: Sight,
+        work: Callable[[WriteTx], Coroutine[Any, Any, Result]],
+        *,
+        is_long: bool = False,  # noqa: ARG002 - nobody else waits
+    ) -> Result:
         """Do some work in a transaction that commits durably when it is done."""
         async with self.write(sight) as tx:
             return await work(tx)

@@ -30,6 +30,9 @@ from messaging.store.acceptance import Acceptance, Settlement
 from messaging.store.session import Database, WriteTx
 from messaging.traces import span
 
+_LONG = 1 << 20
+"""From so many bytes of documents on, a group is not written while all else waits."""
+
 
 class Standing(StrEnum):
     """How a message stands after the commit."""
@@ -111,7 +114,8 @@ class Committer:
                 waiting.done.set_result(answer)
 
     async def _write(self, group: Sequence[Acceptance]) -> list[Committed]:
-        return await self._database.write_at_once(EVERYTHING, partial(_write, group))
+        is_long = sum(len(acceptance.payload["content"]) for acceptance in group) > _LONG
+        return await self._database.write_at_once(EVERYTHING, partial(_write, group), is_long=is_long)
 
 
 async def _write(group: Sequence[Acceptance], tx: WriteTx) -> list[Committed]:

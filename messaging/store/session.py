@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, NewType, cast
 
 import asyncpg
 from sqlalchemy import (
+    Connection,
     event,
     func,
     literal_column,
@@ -37,6 +37,7 @@ from messaging.store.outages import outages
 from messaging.store.positions import MOST_IN_ONE_TRANSACTION, SETTLED_POSITION
 from messaging.store.safety import require_safe
 from messaging.store.sqlite import Result as Result  # noqa: PLC0414 - whoever hands work over asks for it here
+from messaging.store.together import Together
 from messaging.store.wall import begin_to_look_with, look_with, write_with
 
 HURRY: ContextVar[float | None] = ContextVar("hurry", default=None)
@@ -107,8 +108,7 @@ class Database:
         self._writing = asyncio.Lock()
         self._readers = self._engine(pool_size)
         self._writers = self._engine(1, writer=True) if self.is_sqlite else self._readers
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer") if self.is_sqlite else None
-        self._in_thread = sqlite.engine(self.url, sqlite.begin_to_write) if self.is_sqlite else None
+        self._together = Together(self.url, self._writing) if self.is_sqlite else None
         self._in_loop = sqlite.Glances(self.url, waits_ms=self._glance_waits_ms) if self.is_sqlite else None
 
     def _engine(self, pool_size: int, *, writer: bool = False) -> AsyncEngine:
@@ -260,28 +260,19 @@ class Database:
                 yield connection, seen
                 return
 
-    async def write_at_once(self, sight: Sight, work: Callable[[WriteTx], Coroutine[Any, Any, Result]]) -> Result:
+    async def write_at_once(
+        self, sight: Sight, work: Callable[[WriteTx], Coroutine[Any, Any, Result]], *, is_long: bool = False
+    ) -> Result:
         """Do some work in a transaction that commits durably when it is done; it may wait for the database alone.
 
-        On SQLite all of it runs in one thread, since a change of threads for each statement costs more than they do.
+        On SQLite it shares the transaction with what others want written meanwhile; an error undoes the work alone.
+        Work that takes longer than some milliseconds says that it `is_long`, or everybody waits for it.
         """
-        if self._thread is None:
+        if self._together is None:
             async with self.write(sight) as tx:
                 return await work(tx)
         with outages():
-            async with self._writing:
-                running = asyncio.get_running_loop().run_in_executor(self._thread, self._at_once, work)
-                try:
-                    return await asyncio.shield(running)
-                except asyncio.CancelledError:
-                    await asyncio.wait([running])  # the thread has the transaction, and ends it
-                    raise
-
-    def _at_once(self, work: Callable[[WriteTx], Coroutine[Any, Any, Result]]) -> Result:
-        assert self._in_thread is not None  # noqa: S101 - there is one wherever there is a thread
-        with self._in_thread.begin() as connection:
-            own = cast("SqliteConnection", connection.connection.driver_connection)
-            return sqlite.through(work(WriteTx(cast("AsyncConnection", sqlite.Inline(connection)), own)))
+            return await self._together.write(lambda own: sqlite.through(work(at_once(own))), is_long=is_long)
 
     async def greet(self) -> None:
         """Connect once. Raises ConfigurationError when no connection can be made by the address as it stands."""
@@ -317,11 +308,16 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._readers.dispose()
-        if self._thread is not None and self._in_thread is not None and self._in_loop is not None:
+        if self._together is not None and self._in_loop is not None:
             await self._writers.dispose()
-            self._in_thread.dispose()
+            self._together.close()
             self._in_loop.close()
-            self._thread.shutdown()
+
+
+def at_once(connection: Connection) -> WriteTx:
+    """Give a transaction on SQLite to write with, wherever one is."""
+    own = cast("SqliteConnection", connection.connection.driver_connection)
+    return WriteTx(cast("AsyncConnection", sqlite.Inline(connection)), own)
 
 
 @asynccontextmanager
