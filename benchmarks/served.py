@@ -18,8 +18,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import uvloop
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 import fixtures
 from benchmarks import routes
@@ -34,8 +32,7 @@ from messaging.keys import Sealed, Vault
 from messaging.keys.payload import DEFLATE
 from messaging.model.party import Client, Party
 from messaging.settings import Settings
-from messaging.store import session
-from messaging.store.positions import FIRST_POSITION
+from messaging.store import wall
 
 HOSPITAL = next(client for client in fixtures.clients() if client.name == "sykehus")
 
@@ -51,8 +48,7 @@ async def run(folder: Path, url: str, without: set[str]) -> None:
     if "keeping" in without:
         documents.receive = _judged
     if "wall" in without:
-        session.look_with, session.write_with = _unwalled, _numbered
-        session.begin_to_look_with = lambda _sight: "BEGIN READ ONLY"
+        wall.begin_to_look, wall.begin_to_write = lambda _sight: "BEGIN READ ONLY", lambda _sight: "BEGIN"
     sealed = {"audit_seal_seconds": 0} if "sealing" in without else {}
     settings = Settings(database_url=url, key_file=folder / "key", requests_per_second=0, **sealed)
     far = next((int(part.removeprefix("routes:")) for part in without if part.startswith("routes:")), None)
@@ -100,14 +96,6 @@ async def _judged(exchange: Exchange, _actor: Client, handed: Handed) -> Taken:
     if verdict.envelope is None:
         raise ValueError("the benchmark's document is refused")
     return Taken(uuid4(), exchange.clock(), verdict.envelope)
-
-
-async def _unwalled(*_: object, **__: object) -> None:
-    return None
-
-
-async def _numbered(connection: AsyncConnection, **_: object) -> int:
-    return int(await connection.scalar(text(f"SELECT {FIRST_POSITION}")) or 0)
 
 
 async def _anybody(*_: object) -> Client:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from messaging import __version__
 from messaging.api import (
@@ -31,10 +33,28 @@ from messaging.api.request_ids import RequestIds
 from messaging.api.straight import Straight
 
 
+class Api(FastAPI):
+    """The application, with what stands around every request outermost; the framework's own layers come behind it."""
+
+    def __init__(self, around: Callable[[ASGIApp], ASGIApp], **given: Any) -> None:
+        super().__init__(**given)
+        self._around = around
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the framework's layers behind ours."""
+        return self._around(super().build_middleware_stack())
+
+
 def create_api() -> FastAPI:
     """Make the application; whoever starts it sets `app.state.exchange` before the first request."""
     v2, v3 = create_v2(), create_v3()
-    app = FastAPI(
+
+    def around(framework: ASGIApp) -> ASGIApp:
+        versions = {"2": Straight(v2, of=v2, routers=[router_v2]), "3": Straight(v3, of=v3, routers=[router_v3])}
+        return RequestIds(Versions(Straight(framework, of=app, routers=[documents.router]), versions))
+
+    app = Api(
+        around,
         title="Samhandling",
         version=__version__,
         docs_url=None,
@@ -57,9 +77,4 @@ def create_api() -> FastAPI:
     app.include_router(docs_page.router_of(documented))
     problems.install(app, problems.as_problem)
     contract.correct(app)
-    # The last one stands around all others.
-    app.add_middleware(Straight, of=app, routers=[documents.router])
-    versions = {"2": Straight(v2, of=v2, routers=[router_v2]), "3": Straight(v3, of=v3, routers=[router_v3])}
-    app.add_middleware(Versions, versions=versions)
-    app.add_middleware(RequestIds)
     return app

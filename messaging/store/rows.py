@@ -67,8 +67,13 @@ def _together(dialect: Dialect, wanted: tuple[tuple[Table, tuple[str, ...]], ...
 
 @cache
 def _from_arrays(dialect: Dialect, table: Table, names: tuple[str, ...], place: int) -> str:
-    arrays = (f"${place + n}::{table.c[name].type.compile(dialect)}[]" for n, name in enumerate(names, 1))
-    return f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608 - ours
+    arrays = ", ".join(f"${place + n}::{table.c[name].type.compile(dialect)}[]" for n, name in enumerate(names, 1))
+    above = {name: table.c[name].info[t.ABOVE] for name in names if t.ABOVE in table.c[name].info}
+    values, columns = (
+        ", ".join(f"{name} + {above[name]}" if name in above else name for name in names),
+        ", ".join(names),
+    )
+    return f"INSERT INTO {table.name} ({columns}) SELECT {values} FROM unnest({arrays}) AS given ({columns})"  # noqa: S608
 
 
 @cache

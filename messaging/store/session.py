@@ -6,11 +6,10 @@ SQLite: WAL, synchronous=FULL, one writer connection, any number of readers. Pos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, NewType, cast
@@ -30,15 +29,15 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
-from messaging.store import sqlite
+from messaging.store import sqlite, wall
 from messaging.store import tables as t
 from messaging.store.address import async_url, dsn, refusal, require_files
 from messaging.store.outages import outages
-from messaging.store.positions import MOST_IN_ONE_TRANSACTION, SETTLED_POSITION
+from messaging.store.positions import FIRST_POSITION, MOST_IN_ONE_TRANSACTION, SETTLED_POSITION
+from messaging.store.postgresql import KEPT, NOTHING_CHANGED, transaction
 from messaging.store.safety import require_safe
 from messaging.store.sqlite import Result as Result  # noqa: PLC0414 - whoever hands work over asks for it here
 from messaging.store.together import Together
-from messaging.store.wall import begin_to_look_with, look_with, write_with
 
 HURRY: ContextVar[float | None] = ContextVar("hurry", default=None)
 """Seconds after which a look into the database is broken off; None: it takes its time. Pages set it for themselves."""
@@ -52,13 +51,11 @@ ReadTx = NewType("ReadTx", AsyncConnection)
 class WriteTx:
     """An open transaction that may write; it ends with the block that opened it, and nobody commits by hand.
 
-    `at_once` is SQLite's own connection, where the transaction runs in a thread of its own and waits for nothing.
-    `first_position` is PostgreSQL's: what lies above it is this transaction's alone.
+    `at_once` is SQLite's own connection, where the transaction waits for nothing from its beginning to its end.
     """
 
     connection: AsyncConnection
     at_once: SqliteConnection | None = None
-    first_position: int = 0
     _numbered: int = 0
 
     async def driver(self) -> Any:
@@ -76,11 +73,11 @@ class WriteTx:
         return self.connection.dialect.name == "postgresql"
 
     def next_position(self) -> int:
-        """Give the next notification of this transaction its offset on PostgreSQL."""
+        """Give the next notification of this transaction its number on PostgreSQL, which puts it in its place."""
         self._numbered += 1
         if self._numbered >= MOST_IN_ONE_TRANSACTION:
             raise RuntimeError("more notifications in one transaction than can be numbered")
-        return self.first_position + self._numbered
+        return self._numbered
 
 
 _SESSION = {
@@ -160,10 +157,18 @@ class Database:
         Raises TooSlow when it was asked in a hurry and takes longer.
         """
         with outages():
-            async with self._open(self._readers, partial(look_with, sight=sight)) as (connection, _):
-                async with _hurried(connection):
-                    yield ReadTx(connection)
-                await connection.commit()
+            async with self._looking(sight) as connection, _hurried(connection):
+                yield ReadTx(connection)
+
+    @asynccontextmanager
+    async def _looking(self, sight: Sight) -> AsyncIterator[AsyncConnection]:
+        if self.is_sqlite:
+            async with self._readers.begin() as connection:
+                yield connection
+            return
+        most = self.connections[1]
+        async with transaction(self._readers, wall.begin_to_look(sight), NOTHING_CHANGED, most=most) as connection:
+            yield connection
 
     @asynccontextmanager
     async def glance(self, sight: Sight) -> AsyncIterator[ReadTx]:
@@ -174,44 +179,11 @@ class Database:
         """
         if self._in_loop is None:
             with outages():
-                async with self._glancing(begin_to_look_with(sight)) as connection:
+                async with self._looking(sight) as connection:
                     yield ReadTx(connection)
             return
         with outages(), self._in_loop.one() as connection:
             yield ReadTx(cast("AsyncConnection", connection))
-
-    @asynccontextmanager
-    async def _glancing(self, beginning: str) -> AsyncIterator[AsyncConnection]:
-        """Look on PostgreSQL with as few ways to it and back as there can be.
-
-        Connections that the database has ended meanwhile are replaced, as by `_open`; all of the pool may be such.
-        """
-        most = self.connections[1]
-        for number in range(most + 1):
-            async with self._readers.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")  # we begin and end ourselves
-                driver: Any = (await connection.get_raw_connection()).driver_connection
-                try:
-                    try:
-                        await driver.execute(beginning)
-                    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                        await connection.invalidate()
-                        if number == most:
-                            raise
-                        continue
-                    try:
-                        yield connection
-                    except Exception:
-                        await driver.execute("ROLLBACK")
-                        raise
-                    await driver.execute("ROLLBACK")  # nothing was changed
-                except (asyncio.CancelledError, GeneratorExit):
-                    # Whoever asked has gone, and nobody knows what is under way. At once: who goes away so may be told
-                    # again and again, wherever anything is waited for.
-                    if connection.sync_connection is not None:
-                        connection.sync_connection.invalidate()
-                    raise
-                return
 
     @asynccontextmanager
     async def write(self, sight: Sight) -> AsyncIterator[WriteTx]:
@@ -220,45 +192,25 @@ class Database:
         On PostgreSQL it sees and touches no more than `sight` says. SQLite has no such wall: the code is the only one.
         """
         with outages():
-            async with self._begin(partial(write_with, sight=sight)) as tx:
-                yield tx
+            if self.is_sqlite:
+                async with self._writing, self._writers.begin() as connection:
+                    yield WriteTx(connection)
+                return
+            most = self.connections[1]
+            async with transaction(self._writers, wall.begin_to_write(sight), KEPT, most=most) as connection:
+                yield WriteTx(connection)
 
     @asynccontextmanager
     async def alter(self) -> AsyncIterator[WriteTx]:
-        """Open a transaction that changes the tables themselves, and asks nothing of them to begin with."""
+        """Open a transaction that changes the tables themselves."""
         with outages():
-            async with self._begin(_alter) as tx:
-                yield tx
-
-    @asynccontextmanager
-    async def _begin(self, look: Callable[[AsyncConnection], Awaitable[int]]) -> AsyncIterator[WriteTx]:
-        if not self.is_sqlite:
-            async with self._open(self._writers, look) as (connection, position):
-                yield WriteTx(connection, first_position=position)
-                await connection.commit()
-            return
-        async with self._writing, self._writers.begin() as connection:
-            yield WriteTx(connection)
-
-    @asynccontextmanager
-    async def _open(
-        self, engine: AsyncEngine, look: Callable[[AsyncConnection], Awaitable[Result]]
-    ) -> AsyncIterator[tuple[AsyncConnection, Result]]:
-        """Open a transaction; on PostgreSQL `look` is the first thing that it is asked.
-
-        A connection that the database has ended meanwhile is replaced: nothing had been done on it.
-        """
-        for is_last in (False, True):
-            async with engine.connect() as connection:
-                await connection.begin()
-                try:
-                    seen = cast("Result", None) if self.is_sqlite else await look(connection)
-                except DBAPIError as error:
-                    if is_last or not error.connection_invalidated:
-                        raise
-                    continue
-                yield connection, seen
+            if not self.is_sqlite:
+                async with self._writers.begin() as connection:
+                    await wall.see_everything(connection)
+                    yield WriteTx(connection)
                 return
+            async with self._writing, self._writers.begin() as connection:
+                yield WriteTx(connection)
 
     async def write_at_once(
         self, sight: Sight, work: Callable[[WriteTx], Coroutine[Any, Any, Result]], *, is_long: bool = False
@@ -297,7 +249,7 @@ class Database:
             return
         async with self.write(EVERYTHING) as tx:
             last = int(await tx.connection.scalar(select(func.coalesce(func.max(t.notification.c.position), 0))) or 0)
-            now = tx.first_position
+            now = int(await tx.connection.scalar(text(f"SELECT {FIRST_POSITION}")) or 0)
             if last >= now:
                 await tx.connection.execute(
                     t.position_epoch.update().values(
@@ -346,11 +298,6 @@ async def _hurried(connection: AsyncConnection) -> AsyncIterator[None]:
 
 def _ms(seconds: float) -> str:
     return str(round(seconds * 1_000))
-
-
-async def _alter(connection: AsyncConnection) -> int:
-    await look_with(connection, EVERYTHING)
-    return 0
 
 
 def settled_position(tx: ReadTx) -> Any:

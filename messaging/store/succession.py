@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, or_, select, text, tuple_
+from sqlalchemy import and_, bindparam, or_, select, tuple_
 
 from messaging.model.audit import AuditEvent
 from messaging.model.lifecycle import OWNER, State
@@ -38,7 +38,14 @@ def _has_one(keys: Collection[Key]) -> Any:
     return and_(t.message.c.link.in_({link for link, _, _ in keys}), _KEY.in_(keys))
 
 
-_HOLD = text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:keys AS bigint[])) AS number")
+_HOLD = "SELECT pg_advisory_xact_lock(number) FROM unnest($1::bigint[]) AS number"
+_LINKED_BY_ARRAYS = """
+SELECT m.id, m.status, m.gen_instant, m.received_at, m.link, m.sender_her_id, m.type, d.receiver_her_id
+FROM unnest($1::varchar[], $2::integer[], $3::varchar[], $4::boolean[]) AS asked (link, sender_her_id, type, changed)
+JOIN message m USING (link, sender_her_id, type) JOIN delivery d ON d.message_id = m.id
+WHERE m.id <> ALL ($5::uuid[]) AND (m.status <> 'N' OR asked.changed)
+"""
+"""The same question for PostgreSQL: one statement for any number of keys, so that it is prepared once."""
 _LINKED = (
     select(*_TURN, t.delivery.c.receiver_her_id)
     .join(t.delivery, t.delivery.c.message_id == t.message.c.id)
@@ -74,7 +81,7 @@ async def hold(tx: WriteTx, rows: Iterable[t.Row]) -> None:
     keys = sorted({_number(key) for key in map(key_of, rows) if key})
     if keys and tx.is_postgresql:
         # In one order everywhere, and before anything else is locked: nobody waits in a circle.
-        await tx.connection.execute(_HOLD, {"keys": keys})
+        await (await tx.driver()).execute(_HOLD, keys)
 
 
 def _number(key: Key) -> int:
@@ -105,17 +112,11 @@ async def _kin(tx: WriteTx, rows: Sequence[t.Row]) -> dict[Key, list[_Kin]]:
     """Read what is linked to these messages: for a new one its changes and cancellations, for those everything."""
     if not rows:
         return {}
-    keys = {key for key in map(key_of, rows) if key}
-    asked = {
-        "links": list({link for link, _, _ in keys}),
-        "keys": list(keys),
-        "own": [row["id"] for row in rows],
-        "changed": list({row["link"] for row in rows if row["status"] != DispatchStatus.NEW}),
-    }
+    keys = list({key for key in map(key_of, rows) if key})
+    changed = {row["link"] for row in rows if row["status"] != DispatchStatus.NEW}
     turns: dict[UUID, tuple[Key, Turn]] = {}
     receivers: dict[UUID, set[int]] = {}
-    for row in (await tx.connection.execute(_LINKED, asked)).mappings():
-        found = dict(row)
+    for found in await _linked(tx, keys, changed, [row["id"] for row in rows]):
         key = key_of(found)
         if key is not None:
             turns[found["id"]] = key, Turn.of(found)
@@ -124,6 +125,16 @@ async def _kin(tx: WriteTx, rows: Sequence[t.Row]) -> dict[Key, list[_Kin]]:
     for message_id, (key, turn) in turns.items():
         kin.setdefault(key, []).append(_Kin(turn, frozenset(receivers[message_id])))
     return kin
+
+
+async def _linked(tx: WriteTx, keys: Sequence[Key], changed: Collection[str], own: Sequence[UUID]) -> list[t.Row]:
+    if tx.is_postgresql:
+        arrays = [list(column) for column in zip(*keys, strict=True)]
+        flags = [link in changed for link, _, _ in keys]
+        found = await (await tx.driver()).fetch(_LINKED_BY_ARRAYS, *arrays, flags, own)
+        return [dict(row) for row in found]
+    asked = {"links": list({link for link, _, _ in keys}), "keys": keys, "own": own, "changed": list(changed)}
+    return [dict(row) for row in (await tx.connection.execute(_LINKED, asked)).mappings()]
 
 
 def _among(acceptance: Acceptance, own: Turn, kin: Sequence[_Kin]) -> Acceptance:

@@ -27,6 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from messaging.store.positions import FIRST_POSITION
+
+ABOVE = "above"
+"""Under this name a column tells what PostgreSQL adds to each value that is inserted."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -286,7 +291,8 @@ attempt = Table(
 notification = Table(
     "notification",
     metadata,
-    Column("position", Serial, primary_key=True, autoincrement=True),
+    # On PostgreSQL the rows of a transaction count from one, and the database puts them where it stands.
+    Column("position", Serial, primary_key=True, autoincrement=True, info={ABOVE: FIRST_POSITION}),
     Column("id", Uuid, nullable=False, unique=True),
     Column("her_id", HerId, nullable=False),
     Column("type", String(40), nullable=False),

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from messaging.model.sight import NOTHING, Sight
+from messaging.model.sight import EVERYTHING, NOTHING, Sight
 from messaging.store.every_table import metadata
-from messaging.store.positions import FIRST_POSITION
 
 if TYPE_CHECKING:
     from messaging.store.session import Database, ReadTx, WriteTx
@@ -46,36 +45,28 @@ OPEN: Mapping[str, str] = MappingProxyType(
 )
 """The tables without a wall, and why."""
 
-_LOOK = "SELECT set_config('samhandling.her_ids', :her_ids, true), set_config('samhandling.client', :client, true)"
-"""Both hold until the transaction ends, and no longer."""
 
-_TO_READ = text(_LOOK)
-_TO_WRITE = text(f"{_LOOK}, {FIRST_POSITION}")
-"""Asked together, since a transaction that accepts messages tells somebody of them."""
-
-
-def begin_to_look_with(sight: Sight) -> str:
+def begin_to_look(sight: Sight) -> str:
     """Write in one go how a transaction on PostgreSQL begins that only looks, and what it sees."""
-    seen = {name: value.replace("'", "''") for name, value in _seen(sight).items()}
-    return (
-        f"BEGIN READ ONLY; SELECT set_config('samhandling.her_ids', '{seen['her_ids']}', true), "
-        f"set_config('samhandling.client', '{seen['client']}', true)"
-    )
+    return f"BEGIN READ ONLY; {_seen(sight)}"
 
 
-async def look_with(connection: AsyncConnection, sight: Sight) -> None:
-    """Say what a transaction on PostgreSQL sees that has just been opened to read."""
-    await connection.execute(_TO_READ, _seen(sight))
+def begin_to_write(sight: Sight) -> str:
+    """Write in one go how a transaction on PostgreSQL begins that may write, and what it sees and touches."""
+    return f"BEGIN; {_seen(sight)}"
 
 
-async def write_with(connection: AsyncConnection, sight: Sight) -> int:
-    """Say what a transaction on PostgreSQL sees that has just been opened to write; gives its first position."""
-    return int((await connection.execute(_TO_WRITE, _seen(sight))).one()[2])
+async def see_everything(connection: AsyncConnection) -> None:
+    """Let a transaction see everything that has just been opened."""
+    await connection.execute(text(_seen(EVERYTHING)))
 
 
-def _seen(sight: Sight) -> dict[str, str]:
+def _seen(sight: Sight) -> str:
+    """Say whose eyes a transaction looks with; it holds until the transaction ends, and no longer."""
     her_ids = "*" if sight.everything else "{" + ",".join(map(str, sorted(sight.her_ids))) + "}"
-    return {"her_ids": her_ids, "client": sight.client_id}
+    client = sight.client_id.replace("'", "''")
+    of_client = f"set_config('samhandling.client', '{client}', true)"
+    return f"SELECT set_config('samhandling.her_ids', '{her_ids}', true), {of_client}"
 
 
 async def role_of(database: Database) -> str | None:
