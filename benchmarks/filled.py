@@ -250,6 +250,7 @@ async def _played(exchange: Exchange, clock: Clock, course: Course, document: by
         logged = await add(t.audit, t.audit.c.id > lines, about)
         await add(t.notification, t.notification.c.position > told, t.notification.c.message_id.in_(messages))
         refusals = {UUID(line["detail"]["refusal"]) for line in logged if "refusal" in line["detail"]}
+        await add(t.accepted, t.accepted.c.id.in_(messages))
         await add(t.message, t.message.c.id.in_(messages))
         delivered = await add(t.delivery, t.delivery.c.message_id.in_(messages))
         await add(t.attempt, t.attempt.c.delivery_id.in_([row["id"] for row in delivered]))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from messaging.keys import About, Vault
 from messaging.model.audit import AuditEvent
 from messaging.model.clock import instant_of
 from messaging.model.faults import Fault
+from messaging.model.ids import new_id
 from messaging.model.lifecycle import OWNER, State
 from messaging.model.message import Envelope, Receiver
 from messaging.model.notification import NotificationType
@@ -54,7 +55,7 @@ def decide(
     intake: Intake, routes: Routes, vault: Vault, *, receipt_within: timedelta, collected_within: timedelta
 ) -> Acceptance:
     """Work out the message, its encrypted document, its deliveries, who is told, and the audit lines."""
-    message_id = uuid4()
+    message_id = new_id(intake.at)
     sealed = vault.seal(intake.content, About(MESSAGE, message_id, intake.sender))
     receipt_due = (instant_of(intake.envelope.gen_date) or intake.at) + receipt_within
     collected_by = min(intake.at + collected_within, receipt_due)
@@ -128,7 +129,7 @@ def _delivery(
     elif intake.envelope.is_apprec:
         state, due = State.DELIVERED, None
     return {
-        "id": uuid4(),
+        "id": new_id(intake.at),
         "message_id": message_id,
         "receiver_her_id": party.her_id,
         "role": receiver.role.value,

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from messaging.documents import named_receivers, write_apprec
 from messaging.errors import Refused
@@ -18,6 +18,7 @@ from messaging.keys import About
 from messaging.model.audit import AuditEvent
 from messaging.model.clock import OSLO
 from messaging.model.faults import TEXTS, Fault, FaultCode, Language
+from messaging.model.ids import new_id
 from messaging.model.message import APPREC, Envelope, Receiver, ReceiverRole
 from messaging.model.notification import NotificationType
 from messaging.model.party import Client
@@ -41,7 +42,8 @@ async def refuse(
     told: Sequence[int] = (),
 ) -> Refused:
     """Keep a refused document in the transport log, and nowhere else; `told` are the parties that do not want it."""
-    now, refusal_id = exchange.clock(), uuid4()
+    now = exchange.clock()
+    refusal_id = new_id(now)
     sender = envelope.sender.her_id if envelope else None
     about = About(REFUSAL, refusal_id, sender or 0)
     sealed = await asyncio.to_thread(exchange.vault.seal, handed.content, about)

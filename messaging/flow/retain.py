@@ -1,7 +1,7 @@
 """Retain: documents whose time is over are destroyed with their keys, unless a legal hold covers them.
 
 Never before every delivery has ended. Only the document goes; when the metadata's own, longer time is over too, the
-message is reduced to the row that answers a repetition, which stays for ever. So does the timeline, since the audit log
+message is reduced to what answers a repetition, which stays for ever. So does the timeline, since the audit log
 is append-only.
 """
 
@@ -125,7 +125,7 @@ async def _reduce(exchange: Exchange, actor: Client, over: list[Outlived]) -> Co
         bare = await reduction.hold(tx, [one.message_id for one in over])
         free = await retention.free(tx.reader, bare)
         lengths = await reduction.bytes_of(tx.reader, free)
-        await reduction.reduce(tx, free, at=now)
+        await reduction.reduce(tx, free)
         event = AuditEvent.MESSAGE_REDUCED
         await audit.write(
             tx, *(audit.Line(now, event, actor.id, one, detail={"bytes": lengths[one]}) for one in sorted(free))

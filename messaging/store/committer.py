@@ -120,9 +120,9 @@ class Committer:
 
 async def _write(group: Sequence[Acceptance], tx: WriteTx) -> list[Committed]:
     await succession.hold(tx, [acceptance.message for acceptance in group])
-    kept = await _insert_messages(tx, group)
+    kept = await _accept(tx, group)
     new = await succession.settle(tx, [a for a in group if a.message["id"] in kept])
-    await _insert_rest(tx, new)
+    await _insert(tx, new)
     for acceptance in sorted(new, key=_settled_first):
         if acceptance.settlement is not None:
             await _settle_original(tx, acceptance, acceptance.settlement)
@@ -152,18 +152,23 @@ def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
             waiting.done.set_exception(error)
 
 
-async def _insert_messages(tx: WriteTx, group: Sequence[Acceptance]) -> set[UUID]:
+_ACCEPTED = tuple(column.name for column in t.accepted.c)
+
+
+async def _accept(tx: WriteTx, group: Sequence[Acceptance]) -> set[UUID]:
+    """Keep what answers a repetition; gives the ids of those messages that are none."""
     # Sorted, so that two processes that take in the same messages wait for each other in one order only.
     wanted = sorted((a.message for a in group), key=lambda row: (row["sender_her_id"], row["msg_id"]))
-    return await rows.insert_new(tx, t.message, wanted)
+    return await rows.insert_new(tx, t.accepted, [{name: row[name] for name in _ACCEPTED} for row in wanted])
 
 
-async def _insert_rest(tx: WriteTx, new: Sequence[Acceptance]) -> None:
+async def _insert(tx: WriteTx, new: Sequence[Acceptance]) -> None:
     if not new:
         return
     at, notices = new[0].message["received_at"], [notice for a in new for notice in a.notices]
     await rows.insert(
         tx,
+        (t.message, [a.message for a in new]),
         (t.payload, [a.payload for a in new]),
         (keys.payload_key, [a.key for a in new]),
         (t.delivery, [row for a in new for row in a.deliveries]),
@@ -208,22 +213,13 @@ async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, C
     """Find the message that stands in the way of each one that was not inserted."""
     if not repeated:
         return {}
-    columns = (
-        t.message.c.id,
-        t.message.c.sender_her_id,
-        t.message.c.msg_id,
-        t.message.c.digest,
-        t.message.c.answers_id,
-        t.message.c.received_at,
-        t.message.c.warnings,
-    )
-    keys = [(a.message["sender_her_id"], a.message["msg_id"]) for a in repeated]
-    query = select(*columns).where(tuple_(t.message.c.sender_her_id, t.message.c.msg_id).in_(keys))
+    c, keys = t.accepted.c, [(a.message["sender_her_id"], a.message["msg_id"]) for a in repeated]
+    query = select(t.accepted).where(tuple_(c.sender_her_id, c.msg_id).in_(keys))
     by_msg_id = {(r.sender_her_id, r.msg_id): r for r in await tx.connection.execute(query)}
     answers = [(a.message["answers_id"], a.message["sender_her_id"]) for a in repeated if a.message["answers_id"]]
     by_answer = {}
     if answers:
-        query = select(*columns).where(tuple_(t.message.c.answers_id, t.message.c.sender_her_id).in_(answers))
+        query = select(t.accepted).where(tuple_(c.answers_id, c.sender_her_id).in_(answers))
         by_answer = {(r.answers_id, r.sender_her_id): r for r in await tx.connection.execute(query)}
     found = {}
     for a in repeated:

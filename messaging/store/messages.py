@@ -31,20 +31,20 @@ from messaging.model.message import APPREC
 from messaging.store import tables as t
 from messaging.store.session import ReadTx
 
-_GET = select(*t.message_told).where(t.message.c.id == bindparam("wanted"), t.whole_message)
+_GET = select(*t.message_told).where(t.message.c.id == bindparam("wanted"))
 _PARTIES_OF = (
     select(t.message.c.size, t.message.c.sender_her_id, t.delivery.c.receiver_her_id)
     .outerjoin(t.delivery, t.delivery.c.message_id == t.message.c.id)
-    .where(t.message.c.id == bindparam("wanted"), t.whole_message)
+    .where(t.message.c.id == bindparam("wanted"))
 )
 _SENT_WITH = select(*t.message_told).where(
-    t.message.c.sender_her_id == bindparam("sender"), t.message.c.msg_id == bindparam("msg"), t.whole_message
+    t.message.c.sender_her_id == bindparam("sender"), t.message.c.msg_id == bindparam("msg")
 )
 """What every message is asked for, put together once: that costs more than the database does."""
 
 
 async def get(tx: ReadTx, message_id: UUID) -> t.Row | None:
-    """Read a message's row; None when there is none, or no more of it than what answers a repetition."""
+    """Read a message's row; None when there is none (any more)."""
     row = (await tx.execute(_GET, {"wanted": message_id})).mappings().first()
     return dict(row) if row else None
 
@@ -79,25 +79,25 @@ async def named(tx: ReadTx, text: str, *, limit: int = 100) -> list[UUID]:
 
 async def with_deliveries(tx: ReadTx, ids: Collection[UUID]) -> list[t.Row]:
     """Read messages by their ids, each with its deliveries under `deliveries`."""
-    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids), t.whole_message).order_by(*_NEWEST))
+    found = await tx.execute(select(*t.message_told).where(t.message.c.id.in_(ids)).order_by(*_NEWEST))
     return await _with_deliveries(tx, [dict(row) for row in found.mappings()])
 
 
 async def sent_with(tx: ReadTx, sender_her_id: int, msg_id: str) -> t.Row | None:
-    """Find the message that a sender gave a MsgId to, as long as it is whole."""
+    """Find the message that a sender gave a MsgId to, as long as it is kept."""
     row = (await tx.execute(_SENT_WITH, {"sender": sender_her_id, "msg": msg_id})).mappings().first()
     return dict(row) if row else None
 
 
 async def was_sent(tx: ReadTx, sender_her_id: int, msg_id: str) -> bool:
     """Tell whether a sender has ever given a MsgId to a message that was taken in."""
-    given = exists().where(t.message.c.sender_her_id == sender_her_id, t.message.c.msg_id == msg_id)
+    given = exists().where(t.accepted.c.sender_her_id == sender_her_id, t.accepted.c.msg_id == msg_id)
     return bool(await tx.scalar(select(given)))
 
 
 async def answers_of(tx: ReadTx, message_id: UUID) -> list[t.Row]:
     """Read the AppRec messages that answer a message."""
-    own = select(*t.message_told).where(t.message.c.answers_id == message_id, t.whole_message)
+    own = select(*t.message_told).where(t.message.c.answers_id == message_id)
     query = own.order_by(t.message.c.received_at)
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 
@@ -159,7 +159,7 @@ class Search:
 
 def is_party(her_ids: Collection[int]) -> Any:
     """Say in SQL that a message is from or to one of these parties, and whole."""
-    return and_(t.whole_message, or_(t.message.c.sender_her_id.in_(her_ids), _is_for(her_ids)))
+    return or_(t.message.c.sender_her_id.in_(her_ids), _is_for(her_ids))
 
 
 def _is_for(her_ids: Collection[int]) -> Any:
@@ -185,7 +185,7 @@ def _matching(tx: ReadTx, wanted: Search) -> Select[Any]:
     conditions = [*_of_message(wanted), *_of_deliveries(tx, wanted)]
     if wanted.before is not None:
         conditions.append(tuple_(t.message.c.received_at, t.message.c.id) < tuple_(*wanted.before))
-    return select(*t.message_told).where(t.whole_message, *conditions)
+    return select(*t.message_told).where(*conditions)
 
 
 def _of_message(wanted: Search) -> Iterator[Any]:
@@ -308,7 +308,7 @@ async def conversation(tx: ReadTx, any_id: str, *, her_ids: Collection[int] | No
     shared = await _ties(tx, _tied(begun), *seen)
     query = (
         select(*t.message_told)
-        .where(_tied(shared), t.whole_message, *seen)
+        .where(_tied(shared), *seen)
         .order_by(func.coalesce(t.message.c.gen_instant, t.message.c.received_at), t.message.c.received_at)
         .limit(limit)
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import bindparam, func, literal_column, select, update
 
+from messaging.model.ids import new_id
 from messaging.model.notification import NotificationType
 from messaging.store import tables as t
 from messaging.store.positions import SETTLED_POSITION
@@ -36,7 +37,7 @@ def rows_of(tx: WriteTx, at: datetime, notices: Sequence[Notice]) -> list[t.Row]
     """Write what the parties are told as rows, numbered where the database does not number them."""
     rows = [
         {
-            "id": uuid4(),
+            "id": new_id(at),
             "her_id": notice.her_id,
             "type": notice.type.value,
             "message_id": notice.message_id,

@@ -55,7 +55,7 @@ async def sent_with(tx: ReadTx, her_ids: Collection[int], *, since: datetime) ->
     for her_id in her_ids:
         newest = (
             select(c.type, c.version, c.source_system)
-            .where(c.received_at >= since, c.sender_her_id == her_id, t.whole_message)
+            .where(c.received_at >= since, c.sender_her_id == her_id)
             .order_by(c.received_at.desc(), c.id.desc())
             .limit(_NEWEST)
             .subquery()

@@ -1,4 +1,4 @@
-"""Messages whose metadata's time is over: they are reduced to the row that answers a repetition, and nothing else."""
+"""Messages whose metadata's time is over: they go, and what answers a repetition (`accepted`) is left of them."""
 
 from __future__ import annotations
 
@@ -9,38 +9,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Text, cast, delete, exists, func, select, tuple_, update
+from sqlalchemy import Column, Text, cast, delete, exists, func, select, tuple_
 
 from messaging.store import tables as t
 from messaging.store.answers import answered
-from messaging.store.patients import NONE
 from messaging.store.retention import holds, in_hold
 from messaging.store.session import ReadTx, WriteTx
 
 Cursor = tuple[datetime, UUID]
 BEGINNING: Cursor = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
-_BARE: dict[str, Any] = {
-    "type": "",
-    "namespace": "",
-    "version": "",
-    "status": None,
-    "processing_status": "",
-    "gen_date": "",
-    "gen_instant": None,
-    "conversation_id": None,
-    "parent_id": None,
-    "link": None,
-    "size": 0,
-    "door": "",
-    "client_id": "",
-    "source_system": "",
-    "patient_hash": NONE,
-}
-"""What a reduced message has in the place of what it had. Sender, MsgId, digest, the time and the warnings are the
-answer to a repetition; what an AppRec answers stays, so that the first one goes on standing."""
+_TOLD = [column for column in t.message_told if column.name not in t.accepted.c]
+"""What is lost of a message; the rest answers repetitions, and lets the first AppRec go on standing."""
 
-_TOLD = [t.message.c[name] for name in _BARE if name != "patient_hash"]
 _OF_DELIVERIES = select(t.delivery.c.id)
 
 
@@ -55,13 +36,12 @@ class Outlived:
 
 
 async def outlived(tx: ReadTx, *, before: datetime, after: Cursor, limit: int) -> list[Outlived]:
-    """Read messages whose last delivery ended before a moment and that are whole still, those that came first first."""
+    """Read messages whose last delivery ended before a moment, those that came first first."""
     last = select(func.max(t.delivery.c.changed_at)).where(t.delivery.c.message_id == t.message.c.id).scalar_subquery()
     is_open = exists().where(t.delivery.c.message_id == t.message.c.id, t.open_delivery)
     query = (
         select(t.message.c.id, t.message.c.received_at, in_hold(await holds(tx)).label("held"))
         .where(
-            t.whole_message,
             t.message.c.received_at <= before,
             tuple_(t.message.c.received_at, t.message.c.id) > tuple_(*after),
             func.coalesce(last, t.message.c.received_at, type_=t.Instant()) <= before,
@@ -76,8 +56,8 @@ async def outlived(tx: ReadTx, *, before: datetime, after: Cursor, limit: int) -
 
 
 async def hold(tx: WriteTx, message_ids: Sequence[UUID]) -> set[UUID]:
-    """Hold some messages until the transaction ends; returns those that are whole, and keep no document any more."""
-    query = select(t.message.c.id).where(t.message.c.id.in_(message_ids), t.whole_message).order_by(t.message.c.id)
+    """Hold some messages until the transaction ends; returns those that are there, and keep no document any more."""
+    query = select(t.message.c.id).where(t.message.c.id.in_(message_ids)).order_by(t.message.c.id)
     held = list(await tx.connection.scalars(query.with_for_update()))
     return {one.message_id for one in await answered(tx.reader, held) if not one.kept}
 
@@ -106,13 +86,13 @@ def _written(columns: Iterable[Column[Any]]) -> Any:
     return sum(lengths[1:], start=lengths[0])
 
 
-async def reduce(tx: WriteTx, message_ids: Collection[UUID], *, at: datetime) -> None:
-    """Take everything from messages but what answers a repetition."""
+async def reduce(tx: WriteTx, message_ids: Collection[UUID]) -> None:
+    """Take messages away, with everything but what answers a repetition."""
     of_them = t.delivery.c.message_id.in_(message_ids)
     for statement in (
         delete(t.notification).where(t.notification.c.message_id.in_(message_ids)),
         delete(t.attempt).where(t.attempt.c.delivery_id.in_(_OF_DELIVERIES.where(of_them))),
         delete(t.delivery).where(of_them),
-        update(t.message).where(t.message.c.id.in_(message_ids)).values(**_BARE, reduced_at=at),
+        delete(t.message).where(t.message.c.id.in_(message_ids)),
     ):
         await tx.connection.execute(statement)

@@ -181,12 +181,10 @@ message = Table(
     Column("answers_id", Uuid),
     # Keyed hash of the patient's number; empty where there is none, NULL where nobody has looked yet.
     Column("patient_hash", LargeBinary),
-    # Since when only what answers a repetition is left of it; the other columns are empty, and there is no delivery.
-    Column("reduced_at", Instant),
     UniqueConstraint("sender_her_id", "msg_id"),
     UniqueConstraint("answers_id", "sender_her_id"),
-    Index("ix_message_received_at_id", "received_at", "id", **_only("reduced_at IS NULL")),
-    Index("ix_message_sender_received_at", "sender_her_id", "received_at", "id", **_only("reduced_at IS NULL")),
+    Index("ix_message_received_at_id", "received_at", "id"),
+    Index("ix_message_sender_received_at", "sender_her_id", "received_at", "id"),
     Index("ix_message_msg_id", "msg_id"),
     Index("ix_message_conversation_id", "conversation_id"),
     Index("ix_message_parent_id", "parent_id"),
@@ -201,11 +199,23 @@ message = Table(
     ),
 )
 
-message_told = [column for column in message.c if column.name not in ("patient_hash", "reduced_at")]
+message_told = [column for column in message.c if column.name != "patient_hash"]
 """What is read of a message; the hash is compared and never read."""
 
-whole_message = message.c.reduced_at.is_(None)
-"""There is more of a message than what answers a repetition."""
+# What answers a repetition, for ever: it outlives the message, and is only ever added to.
+accepted = Table(
+    "accepted",
+    metadata,
+    Column("sender_her_id", HerId, primary_key=True, autoincrement=False),
+    Column("msg_id", String(200), primary_key=True),
+    # The message's.
+    Column("id", Uuid, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("warnings", Document, nullable=False),
+    Column("answers_id", Uuid),
+    UniqueConstraint("answers_id", "sender_her_id"),
+)
 
 payload = Table(
     "payload",

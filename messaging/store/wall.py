@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HISTORY = "alembic_version"
 
-APPEND_ONLY = ("audit", "sealed_line", "seal")
+APPEND_ONLY = ("audit", "sealed_line", "seal", "accepted")
 """What is written there, the application's role may neither change nor remove."""
 
 OPEN: Mapping[str, str] = MappingProxyType(

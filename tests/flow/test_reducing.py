@@ -8,7 +8,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from alembic import command
+from sqlalchemy import Connection, func, select, text, update
 
 import fixtures
 from messaging.app import open_exchange
@@ -24,9 +25,10 @@ from messaging.model.receipt import ReceiptStatus
 from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING
 from messaging.settings import Settings
-from messaging.store import audit, deliveries, traffic
+from messaging.store import audit, deliveries, migrate, traffic
 from messaging.store import tables as t
-from world import SetClock, World, world
+from messaging.store.session import Database
+from world import SetClock, World, as_owner, world
 
 ADMITTED = fixtures.read("valid/plo/1.6/log_innlagt_n.xml")
 ADMIN = Client("admin", "admin", Role.ADMIN)
@@ -76,7 +78,7 @@ async def rows(world: World, *message_ids: UUID) -> dict[str, int]:
             name: int(await tx.scalar(select(func.count()).where(column.in_(message_ids))) or 0)
             for name, column in of.items()
         }
-        whole = select(func.count()).where(t.message.c.id.in_(message_ids), t.whole_message)
+        whole = select(func.count()).where(t.message.c.id.in_(message_ids))
         return {**counted, "whole": int(await tx.scalar(whole) or 0)}
 
 
@@ -115,14 +117,48 @@ async def test_metadata_stays_for_its_own_time_and_then_only_what_answers_a_repe
     assert (await retain.run(brief.exchange, ADMIN)).messages == 0
 
 
-async def test_a_reduced_row_holds_sender_msg_id_digest_and_answer_and_nothing_else(brief: World) -> None:
+async def test_sender_msg_id_digest_and_answer_are_left_of_a_reduced_message_and_nothing_else(brief: World) -> None:
     message_id = await answered(brief)
     brief.clock.forward(days=KEPT_DAYS + 1)
     await retain.run(brief.exchange, ADMIN)
     async with brief.exchange.database.read(EVERYTHING) as tx:
-        row = (await tx.execute(select(t.message).where(t.message.c.id == message_id))).mappings().one()
+        assert await tx.scalar(select(func.count()).where(t.message.c.id == message_id)) == 0
+        row = (await tx.execute(select(t.accepted).where(t.accepted.c.id == message_id))).mappings().one()
     kept = {name for name, value in row.items() if value not in (None, "", b"", 0, [])}
-    assert kept == {"id", "sender_her_id", "msg_id", "digest", "received_at", "reduced_at"}
+    assert kept == {"id", "sender_her_id", "msg_id", "digest", "received_at"}
+
+
+async def test_a_reduced_message_answers_repetitions_after_a_step_back_and_forth_of_the_tables(
+    settings: Settings, clock: SetClock
+) -> None:
+    content = another()
+    async with world(settings.model_copy(update={"metadata_kept_days": KEPT_DAYS}), clock) as running:
+        first = await hand_in(running, content)
+        await answer(running, first.message_id)
+        clock.forward(days=KEPT_DAYS + 1)
+        await retain.run(running.exchange, ADMIN)
+        whole = (await hand_in(running, another())).message_id
+    owned, served = Database(as_owner(settings.database_url), pool_size=2), Database(settings.database_url)
+    try:
+        async with owned.alter() as tx:
+            await tx.connection.run_sync(_back, "0021")
+        async with owned.alter() as tx:
+            ids = await tx.connection.scalars(text("SELECT id FROM message"))
+            assert {str(one).replace("-", "") for one in ids} >= {first.message_id.hex, whole.hex}
+        await migrate.upgrade(served, owner=owned)
+    finally:
+        await owned.close()
+        await served.close()
+    async with world(settings, clock) as running:
+        again = await hand_in(running, content)
+        assert (again.message_id, again.replayed) == (first.message_id, True)
+        assert (await rows(running, whole))["whole"] == 1
+        assert await rows(running, first.message_id) == NOTHING
+
+
+def _back(connection: Connection, revision: str) -> None:
+    with migrate._config(connection) as config:
+        command.downgrade(config, revision)
 
 
 async def test_whoever_looks_finds_a_reduced_message_no_more_than_one_that_never_was(brief: World) -> None:
