@@ -13,7 +13,7 @@ from messaging import __version__, traces
 from messaging.documents import Catalogue, CodeLists, Explainer, Validator
 from messaging.documents.parser_version import require_safe_parser
 from messaging.errors import ConfigurationError, Unavailable
-from messaging.flow import work
+from messaging.flow import months, work
 from messaging.flow.admission import Admission
 from messaging.flow.anchors import Anchor, FileAnchor, HttpAnchor, SyslogAnchor
 from messaging.flow.channels import Channels
@@ -298,12 +298,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Exchange]]:
         with _told_if_refused(), only_server(settings), traced(settings):
-            async with open_exchange(settings, clock=clock, registry=registry) as exchange, work.running(exchange):
-                app.state.exchange = exchange
-                if alone:
-                    leave_what_stays()
-                yield {"exchange": exchange}
-                del app.state.exchange  # routers outlive the application, and would keep all of the exchange alive
+            async with open_exchange(settings, clock=clock, registry=registry) as exchange:
+                await months.make_ahead(exchange)  # before the first message, which then has its month
+                async with work.running(exchange):
+                    app.state.exchange = exchange
+                    if alone:
+                        leave_what_stays()
+                    yield {"exchange": exchange}
+                    del app.state.exchange  # routers outlive the application, and would keep all of the exchange alive
 
     app = every_door()
     app.router.lifespan_context = lifespan

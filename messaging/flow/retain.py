@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from messaging.errors import InvalidRequest, NotFound
+from messaging.flow import months
 from messaging.flow.exchange import Exchange
 from messaging.model.access import Action, authorise
 from messaging.model.audit import AuditEvent
@@ -73,9 +74,10 @@ async def run(exchange: Exchange, actor: Client) -> Over:
     async for outlived in _outlived(exchange):
         lengths = await _reduce(exchange, actor, [one for one in outlived if not one.held and not one.documents])
         done = _and_messages(done, len(lengths), lengths.total(), held=sum(one.held for one in outlived))
-    if done.documents or done.messages:
+    parts = await months.drop_empty(exchange)
+    if done.documents or done.messages or parts:
         documents = {"documents": done.documents, "bytes": done.bytes, "held": done.held, "types": dict(done.by_type)}
-        detail = {**documents, "messages": done.messages, "metadata_bytes": done.metadata_bytes}
+        detail = {**documents, "messages": done.messages, "metadata_bytes": done.metadata_bytes, "parts": parts}
         async with exchange.database.write(EVERYTHING) as tx:
             await audit.write(tx, audit.Line(exchange.clock(), AuditEvent.RETENTION_RUN, actor.id, detail=detail))
     return done

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.errors import Unavailable
-from messaging.flow import collect, keys, opening, overview, retain
+from messaging.flow import collect, keys, months, opening, overview, retain
 from messaging.flow.exchange import Exchange
 from messaging.logs import logger_of
 from messaging.model.access import Role
@@ -38,25 +38,28 @@ async def run(exchange: Exchange) -> None:
         try:
             while await sweep(exchange):
                 pass
-            await daily.retain()
+            await daily.do()
         except Unavailable:
             logger.warning(LogEvent.DATABASE_AWAITED, part="watch")
         await asyncio.sleep(_EVERY)
 
 
 class Daily:
-    """What is done once a day by each process that watches, where it is switched on; twice does no harm."""
+    """What is done once a day by each process that watches; twice does no harm."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._due = exchange.clock()
 
-    async def retain(self) -> None:
-        """Destroy the documents whose time is over."""
+    async def do(self) -> None:
+        """Make months ahead, and destroy the documents whose time is over."""
         now = self._exchange.clock()
-        if self._exchange.terms.retention_daily and now >= self._due:
+        if now < self._due:
+            return
+        await months.make_ahead(self._exchange)
+        if self._exchange.terms.retention_daily:
             await retain.run(self._exchange, _ITSELF)
-            self._due = now + timedelta(days=1)
+        self._due = now + timedelta(days=1)
 
 
 async def sweep(exchange: Exchange) -> bool:

@@ -206,7 +206,8 @@ async def _settle_original(tx: WriteTx, acceptance: Acceptance, settlement: Sett
         **kept,
     )
     if moved is None:  # the state was final before; the receipt is kept with the delivery even so
-        await tx.connection.execute(update(t.delivery).where(t.delivery.c.id == held.id).values(**kept))
+        own = (t.delivery.c.message_id == held.message_id, t.delivery.c.id == held.id)
+        await tx.connection.execute(update(t.delivery).where(*own).values(**kept))
 
 
 async def _standing(tx: WriteTx, repeated: Sequence[Acceptance]) -> dict[UUID, Committed]:

@@ -56,6 +56,11 @@ def held_of(row: Any) -> Held:
     return Held(**{**values, "state": State(values["state"])})
 
 
+def _is(held: Held) -> tuple[Any, ...]:
+    """Say in SQL that a delivery is this one; its message's id tells PostgreSQL in which month it is."""
+    return t.delivery.c.message_id == held.message_id, t.delivery.c.id == held.id
+
+
 async def move(
     tx: WriteTx,
     held: Held,
@@ -75,7 +80,7 @@ async def move(
     if state is not None:
         moved = await tx.connection.execute(
             update(t.delivery)
-            .where(t.delivery.c.id == held.id, t.delivery.c.version == held.version)
+            .where(*_is(held), t.delivery.c.version == held.version)
             .values(state=state.value, owner=OWNER[state], version=held.version + 1, changed_at=at, **changes)
         )
         if moved.rowcount == 0:
@@ -121,7 +126,8 @@ async def as_it_stands(tx: WriteTx, held: Held) -> Held:
 
     Whoever else has moved it keeps it: the claim as it was comes back, and loses the race.
     """
-    current = await find_by_id(tx, held.id)
+    row = (await tx.connection.execute(select(*held_columns).where(*_is(held)).with_for_update())).mappings().first()
+    current = held_of(row) if row else None
     if current is None or current.state not in FINAL:
         return held
     return replace(current, attempts=held.attempts)
@@ -195,23 +201,19 @@ async def end_attempt(tx: WriteTx, held: Held, *, at: datetime, outcome: str, de
 
 async def mark_read(tx: WriteTx, held: Held, *, at: datetime) -> None:
     """Set the mailbox's read flag; the first time stays."""
-    await tx.connection.execute(
-        update(t.delivery).where(t.delivery.c.id == held.id, t.delivery.c.read_at.is_(None)).values(read_at=at)
-    )
+    await tx.connection.execute(update(t.delivery).where(*_is(held), t.delivery.c.read_at.is_(None)).values(read_at=at))
 
 
 async def mark_handled(tx: WriteTx, held: Held, *, at: datetime) -> None:
     """Note when somebody looked at what went wrong; the first time stays."""
     await tx.connection.execute(
-        update(t.delivery).where(t.delivery.c.id == held.id, t.delivery.c.handled_at.is_(None)).values(handled_at=at)
+        update(t.delivery).where(*_is(held), t.delivery.c.handled_at.is_(None)).values(handled_at=at)
     )
 
 
 async def receipt_deadline(tx: WriteTx, held: Held) -> datetime | None:
     """Tell until when the AppRec is expected."""
-    deadline: datetime | None = await tx.connection.scalar(
-        select(t.delivery.c.receipt_due_at).where(t.delivery.c.id == held.id)
-    )
+    deadline: datetime | None = await tx.connection.scalar(select(t.delivery.c.receipt_due_at).where(*_is(held)))
     return deadline
 
 

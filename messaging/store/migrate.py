@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from messaging.errors import ConfigurationError
 from messaging.model.sight import EVERYTHING, NOTHING
-from messaging.store import wall
+from messaging.store import months, wall
 from messaging.store.every_table import metadata
 from messaging.store.outages import sqlstate
 from messaging.store.session import Database
@@ -108,6 +109,17 @@ def _config(connection: Connection) -> Iterator[Config]:
 
 
 async def differences(database: Database) -> list[Any]:
-    """Tell where the database differs from the tables that the code knows."""
+    """Tell where the database differs from the tables that the code knows; how PostgreSQL divides them is none."""
     async with database.read(EVERYTHING) as tx:
-        return list(await tx.run_sync(lambda c: compare_metadata(MigrationContext.configure(c), metadata)))
+        return list(await tx.run_sync(_differences))
+
+
+def _differences(connection: Connection) -> list[Any]:
+    apart = months.KEPT_OTHERWISE if connection.dialect.name == "postgresql" else months.KEPT_OTHERWISE_ON_SQLITE
+
+    def compared(_object: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:  # noqa: FBT001
+        of_a_part = kind == "foreign_key_constraint" and re.search(r"_fkey$|_[0-9]+$", str(name))
+        return name is None or not (name in apart or months.is_part(name) or of_a_part)
+
+    context = MigrationContext.configure(connection, opts={"include_object": compared})
+    return list(compare_metadata(context, metadata))

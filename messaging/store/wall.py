@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from messaging.store.session import Database, ReadTx, WriteTx
 
 _HISTORY = "alembic_version"
+_FUNCTIONS = ("make_months(date, integer)", "drop_months(date)")
+"""What the application's role may have the tables' owner do."""
 
 APPEND_ONLY = ("audit", "sealed_line", "seal", "accepted")
 """What is written there, the application's role may neither change nor remove."""
@@ -91,6 +93,7 @@ async def grant(tx: WriteTx, role: str) -> None:
             f"REVOKE ALL ON {schema}.{quote(table)} FROM {to}",
             f"GRANT {may} ON {schema}.{quote(table)} TO {to}",
         ]
+    statements += [f"GRANT EXECUTE ON FUNCTION {schema}.{function} TO {to}" for function in _FUNCTIONS]
     for statement in statements:
         await tx.connection.execute(text(statement))
 

@@ -140,14 +140,14 @@ async def test_the_watch_destroys_once_a_day_when_it_is_told_to(settings: Settin
         message_id = await send(running)
         await answer(running, message_id)
         clock.forward(days=31)
-        await daily.retain()
+        await daily.do()
         assert not await is_kept(running, message_id)
         later = await send(running)
         await answer(running, later)
         clock.forward(hours=23)
-        await daily.retain()
+        await daily.do()
         clock.forward(days=40)
-        await daily.retain()
+        await daily.do()
         assert not await is_kept(running, later)
 
 

@@ -221,18 +221,17 @@ async def test_what_is_under_way_when_its_caller_is_cancelled_is_over_before_the
 
 async def test_rows_that_stand_already_are_left_and_the_new_ones_named(database: Database) -> None:
     def row(msg_id: str) -> t.Row:
-        told = {"id": uuid4(), "sender_her_id": 1, "msg_id": msg_id, "digest": b"x" * 32, "type": "T", "namespace": "n"}
-        told |= {"version": "1", "processing_status": "P", "gen_date": "2026", "size": 1, "door": "d", "client_id": "c"}
-        return {**told, "source_system": "", "received_at": NOW, "warnings": [{"code": "æ"}]}
+        told = {"id": uuid4(), "sender_her_id": 1, "msg_id": msg_id, "digest": b"x" * 32}
+        return {**told, "received_at": NOW, "warnings": [{"code": "æ"}]}
 
     first, again, other = row("a"), row("a"), row("b")
 
     async def work(tx: WriteTx) -> list[set[object]]:
-        return [await rows.insert_new(tx, t.message, [first]), await rows.insert_new(tx, t.message, [again, other])]
+        return [await rows.insert_new(tx, t.accepted, [first]), await rows.insert_new(tx, t.accepted, [again, other])]
 
     assert await database.write_at_once(EVERYTHING, work) == [{first["id"]}, {other["id"]}]
     async with database.read(EVERYTHING) as tx:
-        query = select(t.message.c.id, t.message.c.warnings, t.message.c.received_at).order_by(t.message.c.msg_id)
+        query = select(t.accepted.c.id, t.accepted.c.warnings, t.accepted.c.received_at).order_by(t.accepted.c.msg_id)
         kept = [tuple(one) for one in await tx.execute(query)]
     assert kept == [(one["id"], [{"code": "æ"}], NOW) for one in (first, other)]
 

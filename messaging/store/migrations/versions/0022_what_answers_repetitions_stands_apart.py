@@ -46,6 +46,16 @@ def upgrade() -> None:
         op.execute("ALTER TABLE accepted FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY accepted_select ON accepted FOR SELECT USING ({everything} OR {own})")
         op.execute(f"CREATE POLICY accepted_insert ON accepted FOR INSERT WITH CHECK ({everything})")
+        op.execute(
+            "CREATE TRIGGER accepted_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON accepted "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+        return
+    for change in ("update", "delete"):
+        op.execute(
+            f"CREATE TRIGGER accepted_refuses_{change} BEFORE {change} ON accepted BEGIN "
+            "SELECT RAISE(ABORT, 'accepted is append-only: what is written there is neither changed nor removed'); END"
+        )
 
 
 def downgrade() -> None:
