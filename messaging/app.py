@@ -39,7 +39,7 @@ from messaging.settings import (
     SyslogAnchorSetting,
 )
 from messaging.signing import SigningKey
-from messaging.store import encryption_keys, migrate, parties
+from messaging.store import encryption_keys, parties, revisions
 from messaging.store.alone import DatabaseAlone
 from messaging.store.committer import Committer
 from messaging.store.directory import Directory
@@ -75,7 +75,7 @@ async def open_exchange(
         await database.check()
         clock = clock or await _clock_of(database)
         async with _owning(settings) as owner:
-            await migrate.require_current(database, owner=owner)
+            await revisions.require_current(database, owner=owner)
         await database.continue_positions()
         vault = await open_vault(settings, database, at=clock())
         require_known(await _routes_of_parties(database), settings.adapters)
@@ -150,6 +150,8 @@ async def bring_up_to_date(settings: Settings) -> None:
     try:
         if database.file is not None:
             make_private(database.file)
+        from messaging.store import migrate  # Alembic, which a start that has nothing to apply does without
+
         async with _owning(settings) as owner:
             await migrate.upgrade(database, owner=owner)
     finally:

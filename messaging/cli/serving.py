@@ -22,7 +22,7 @@ from messaging.cli.terminal import at_the_keyboard
 from messaging.errors import ConfigurationError
 from messaging.flow import work as flow_work
 from messaging.flow.standing import Standing, standing
-from messaging.memory import leave_what_stays
+from messaging.memory import leave_what_stays, look_for_nothing
 from messaging.settings import Settings, load
 
 _GOODBYE_SECONDS = 25
@@ -48,8 +48,10 @@ def serve(
     _log(settings)
     if workers > 1 and settings.database_url.startswith("sqlite"):
         raise ConfigurationError("One process serves an SQLite file; use PostgreSQL for --workers above 1.")
-    server = _server()
     several = workers > 1
+    if not several:
+        look_for_nothing()  # until everything is loaded, which the application says
+    server = _server()
     listening = _bound(settings.uds) if settings.uds else None
     config = server.configured(
         "messaging.cli.serving:application" if several else create_app(settings, alone=True),
@@ -88,6 +90,7 @@ def _load(**given: str | int | Path | None) -> Settings:
 
 def application() -> object:
     """Make the application in a worker process of `serve --workers`."""
+    look_for_nothing()
     settings = load()
     _log(settings)
     return create_app(settings, alone=True)

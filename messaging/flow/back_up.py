@@ -15,7 +15,7 @@ from uuid import uuid4
 from messaging import __version__
 from messaging.errors import InvalidRequest, Unavailable
 from messaging.model.sight import EVERYTHING
-from messaging.store import copies, migrate, seals
+from messaging.store import copies, revisions, seals
 from messaging.store.session import Database
 
 MANIFEST = "manifest.json"
@@ -60,7 +60,7 @@ async def back_up(database: Database, folder: Path, *, at: datetime) -> Backup:
             file=file.name,
             bytes=file.stat().st_size,
             sha256=_kept(file),
-            revision=await migrate.revision_of(database),
+            revision=await revisions.revision_of(database),
             version=__version__,
             seal=newest.seal.number if newest else None,
             seal_digest=newest.seal.digest.hex() if newest else None,
@@ -133,7 +133,7 @@ async def restore(database: Database, folder: Path) -> Backup:
     kind = "sqlite" if database.is_sqlite else "postgresql"
     if backup.kind != kind:
         raise InvalidRequest(f"This is a backup of {backup.kind}, and database_url names {kind}.")
-    if not migrate.knows(backup.revision):
+    if not revisions.knows(backup.revision):
         raise InvalidRequest(f"A newer version ({backup.version}) wrote this backup; restore it with that one.")
     if not await copies.is_empty(database):
         raise InvalidRequest(

@@ -12,19 +12,18 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from messaging.errors import ConfigurationError
-from messaging.model.sight import EVERYTHING, NOTHING
+from messaging.model.sight import EVERYTHING
 from messaging.store import months, wall
 from messaging.store.every_table import metadata
 from messaging.store.outages import sqlstate
+from messaging.store.revisions import NO_RIGHT
 from messaging.store.session import Database
 
 _ONE_UPGRADER = 7_201_948
-_NO_RIGHT = "42501"
 
 
 async def upgrade(database: Database, *, owner: Database | None = None) -> None:
@@ -46,52 +45,12 @@ async def upgrade(database: Database, *, owner: Database | None = None) -> None:
             if role is not None:
                 await wall.grant(tx, role)
     except DBAPIError as error:
-        if sqlstate(error) != _NO_RIGHT:
+        if sqlstate(error) != NO_RIGHT:
             raise
         raise ConfigurationError(
             "The database is not up to date, and its user may not change that. Run `samhandling migrate` with "
             "SAMHANDLING_MIGRATION_URL naming the user that owns the tables, or may make them."
         ) from error
-
-
-async def require_current(database: Database, *, owner: Database | None = None) -> None:
-    """Apply what the database lacks, if anything; a role without the right to do so is enough when it lacks nothing.
-
-    Raises ConfigurationError.
-    """
-    if not await is_current(database):
-        await upgrade(database, owner=owner)
-
-
-async def is_current(database: Database) -> bool:
-    """Tell whether the database has every revision, and the role may read which."""
-    try:
-        async with database.read(NOTHING) as tx:
-            return await tx.run_sync(_is_current)
-    except DBAPIError as error:
-        if sqlstate(error) == _NO_RIGHT:
-            return False
-        raise
-
-
-def _is_current(connection: Connection) -> bool:
-    with _config(connection) as config:
-        wanted = set(ScriptDirectory.from_config(config).get_heads())
-    return set(MigrationContext.configure(connection).get_current_heads()) == wanted
-
-
-async def revision_of(database: Database) -> str:
-    """Name the revision that a database has; nothing where it has none."""
-    async with database.read(NOTHING) as tx:
-        return await tx.run_sync(lambda connection: MigrationContext.configure(connection).get_current_revision() or "")
-
-
-def knows(revision: str) -> bool:
-    """Tell whether a revision is one of ours, and no later version's."""
-    with as_file(files("messaging.store") / "migrations") as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        return revision in {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _upgrade(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from faults.test_rot import fetched, sent
 from sqlalchemy import Connection
 
 from messaging.settings import Settings
-from messaging.store import migrate
+from messaging.store import migrate, revisions
 from messaging.store.session import Database
 from world import as_owner
 
@@ -37,7 +37,7 @@ async def as_it_was(settings: Settings) -> None:
     try:
         async with database.alter() as tx:
             await tx.connection.run_sync(back)
-        assert await migrate.revision_of(database) == BEFORE
+        assert await revisions.revision_of(database) == BEFORE
     finally:
         await database.close()
 

@@ -12,12 +12,13 @@ import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, null, select, text
 from sqlalchemy.engine import make_url
 
 from messaging.errors import ConfigurationError, DatabaseUnavailable
 from messaging.model.sight import EVERYTHING
-from messaging.store import migrate
+from messaging.store import migrate, revisions
 from messaging.store.session import Database
 from messaging.store.tables import delivery, message
 from world import APPLICATION, Databases, as_application
@@ -94,6 +95,17 @@ async def owned(request: pytest.FixtureRequest, databases: Databases, tmp_path: 
     yield database
     await database.close()
     await databases.drop(url)
+
+
+async def test_the_newest_revision_is_known_without_alembic(owned: Database) -> None:
+    assert not await revisions.is_current(owned)
+    await migrate.upgrade(owned)
+    async with owned.read(EVERYTHING) as tx:
+        kept = await tx.run_sync(lambda connection: MigrationContext.configure(connection).get_current_heads())
+    assert (await revisions.revision_of(owned),) == kept
+    assert await revisions.is_current(owned)
+    assert revisions.knows(kept[0])
+    assert not revisions.knows("9999")
 
 
 async def test_an_owner_that_is_no_superuser_makes_every_table(owned: Database) -> None:

@@ -23,7 +23,7 @@ from messaging.model.party import Client
 from messaging.model.receipt import ReceiptStatus
 from messaging.model.retention import HoldScope
 from messaging.model.sight import EVERYTHING, NOTHING, Sight
-from messaging.store import alarms, migrate, months, wall
+from messaging.store import alarms, migrate, months, revisions, wall
 from messaging.store import tables as t
 from messaging.store import tables_of_people as of_people
 from messaging.store import tables_of_routes as of_routes
@@ -269,13 +269,13 @@ async def two_roles(databases: Databases) -> AsyncIterator[tuple[Database, Datab
 async def test_a_role_that_may_not_migrate_is_told_what_to_do(two_roles: tuple[Database, Database]) -> None:
     application, owner = two_roles
     with pytest.raises(ConfigurationError, match="SAMHANDLING_MIGRATION_URL"):
-        await migrate.require_current(application)
+        await revisions.require_current(application)
     await migrate.upgrade(application, owner=owner)
-    await migrate.require_current(application)
+    await revisions.require_current(application)
     async with owner.write(EVERYTHING) as tx:
         await tx.connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     with pytest.raises(ConfigurationError, match="samhandling migrate"):
-        await migrate.require_current(application)
+        await revisions.require_current(application)
 
 
 async def test_the_application_gets_the_rights_it_needs_and_no_more(two_roles: tuple[Database, Database]) -> None:
