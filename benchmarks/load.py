@@ -18,6 +18,7 @@ from uuid import uuid4
 import fixtures
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _MSG_ID = re.compile(rb"<(?:\w+:)?MsgId>([^<]+)</")
 _GEN_DATE = re.compile(rb"(<(?:\w+:)?GenDate>)[^<]+")
 
@@ -62,7 +63,10 @@ class _Connection(asyncio.Protocol):
         if head < 0:
             return
         length = _LENGTH.search(self._buffer, 0, head)
-        if len(self._buffer) < head + 4 + (int(length[1]) if length else 0):
+        if _CHUNKED.search(self._buffer, 0, head):
+            if not self._buffer.endswith(b"\r\n0\r\n\r\n"):
+                return
+        elif len(self._buffer) < head + 4 + (int(length[1]) if length else 0):
             return
         now = time.perf_counter()
         self._answers.statuses[int(self._buffer[9:12])] += 1
