@@ -35,6 +35,12 @@ logger = logger_of(__name__)
 _LOOK_ANYWAY = 5.0
 """Seconds between looks at an idle route: a retry comes due without anybody waking the worker."""
 
+_WHOLE_EVERY = 30.0
+"""Seconds after which a worker looks at the whole line of its route again."""
+
+_SEEN_LATE = timedelta(seconds=10)
+"""So much earlier than its front a line is looked at: a transaction is seldom open for longer."""
+
 _OF_THE_LEASE = 0.9
 """The part of a lease within which an attempt ends, so that it is settled before the lease is over."""
 
@@ -46,6 +52,31 @@ class _Damaged:
     reason: str = "the document is damaged where it is kept"
 
 
+class Front:
+    """Where a route's line begins, as far as this worker has seen; it looks from there on, and now and then at all.
+
+    What is put in line is due when it is written or later, but may be seen some seconds afterwards, when its
+    transaction ends; and what another worker took may stand there again. A look at the whole line finds both.
+    """
+
+    def __init__(self) -> None:
+        self._begins: datetime | None = None
+        self._whole_at = 0.0
+
+    def since(self, seconds: float) -> datetime | None:
+        """Say from which due time on to look, by the seconds of the event loop; None: at the whole line."""
+        if seconds >= self._whole_at:
+            self._begins, self._whole_at = None, seconds + _WHOLE_EVERY
+        return None if self._begins is None else self._begins - _SEEN_LATE
+
+    def seen(self, claimed: Sequence[Held], now: datetime) -> None:
+        """Note what was found there, the longest due first: what was due before the last of it is taken."""
+        if claimed:
+            self._begins = claimed[-1].due_at
+        elif self._begins is None:
+            self._begins = now
+
+
 class RouteWorker:
     """Delivers what one route owes, a few at a time, and lets the route rest while the far side is down."""
 
@@ -54,11 +85,13 @@ class RouteWorker:
         self._route = route
         self._adapter = adapter
         self._actor = actor
+        self._front = Front()
         self._failures = 0
         """How many attempts had failed in a row, here or in another process, when the last were claimed."""
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the database is waited out."""
+        self._front = Front()
         async with self._exchange.wakeups.subscribe([wakeups.route(self._route)]) as woken:
             while True:
                 woken.clear()
@@ -66,7 +99,7 @@ class RouteWorker:
                     busy = await self.work_once()
                 except Unavailable:
                     logger.warning(LogEvent.DATABASE_AWAITED, part="delivery", adapter=self._route)
-                    busy = False
+                    busy, self._front = False, Front()  # nobody knows whether what was taken is taken
                 if busy:
                     continue
                 try:
@@ -97,7 +130,17 @@ class RouteWorker:
             return ()
         self._failures = route.failures
         lease_until = now + terms.lease
-        return await deliveries.claim(tx, self._route, at=now, lease_until=lease_until, limit=limit, actor=self._actor)
+        claimed = await deliveries.claim(
+            tx,
+            self._route,
+            at=now,
+            lease_until=lease_until,
+            limit=limit,
+            actor=self._actor,
+            since=self._front.since(asyncio.get_running_loop().time()),
+        )
+        self._front.seen(claimed, now)
+        return claimed
 
     async def _try_alone(self, now: datetime, until: float) -> bool:
         """Try a route that has rested with one attempt; meanwhile it rests on for all others, for a lease at most."""

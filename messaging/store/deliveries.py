@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import Select, and_, bindparam, or_, select, update
 
 from messaging.model.lifecycle import FINAL, OWNER, Event, State, after
 from messaging.store import audit
@@ -30,6 +30,7 @@ class Held:
     attempts_before_resend: int
     expects_receipt: bool
     receipt_status: str | None
+    due_at: datetime | None
 
 
 held_columns = [
@@ -45,6 +46,7 @@ held_columns = [
         "attempts_before_resend",
         "expects_receipt",
         "receipt_status",
+        "due_at",
     )
 ]
 """What is read to hold a delivery."""
@@ -161,17 +163,32 @@ async def attempts_of(tx: ReadTx, delivery_ids: list[UUID]) -> list[t.Row]:
     return [dict(row) for row in (await tx.execute(query)).mappings()]
 
 
-async def claim(tx: WriteTx, route: str, *, at: datetime, lease_until: datetime, limit: int, actor: str) -> list[Held]:
-    """Take what is due on a route, with a lease and an attempt row each; workers never take the same one."""
-    query = (
-        select(*held_columns)
-        .where(t.delivery.c.route == route, t.delivery.c.state == State.PENDING.value, t.delivery.c.due_at <= at)
-        .order_by(t.delivery.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+def in_line(route: str, *, at: datetime, since: datetime | None, limit: int) -> Select[Any]:
+    """Ask for what is due on a route, the longest due first, and skip what another worker has; see `claim`."""
+    conditions = [t.delivery.c.route == route, t.delivery.c.state == State.PENDING.value, t.delivery.c.due_at <= at]
+    if since is not None:
+        conditions.append(t.delivery.c.due_at >= since)
+    query = select(*held_columns).where(*conditions).order_by(t.delivery.c.due_at)
+    return query.limit(limit).with_for_update(skip_locked=True)
+
+
+async def claim(
+    tx: WriteTx,
+    route: str,
+    *,
+    at: datetime,
+    lease_until: datetime,
+    limit: int,
+    actor: str,
+    since: datetime | None = None,
+) -> list[Held]:
+    """Take what is due on a route, with a lease and an attempt row each; workers never take the same one.
+
+    `since` leaves out what has been due for longer. Where somebody keeps a transaction open on PostgreSQL, what has
+    been taken still stands in the index, at its beginning, and would be passed over each time.
+    """
     claimed = []
-    for row in (await tx.connection.execute(query)).mappings().all():
+    for row in (await tx.connection.execute(in_line(route, at=at, since=since, limit=limit))).mappings().all():
         held = held_of(row)
         number = held.attempts + 1
         await move(
@@ -261,13 +278,3 @@ async def _with_sender(tx: WriteTx, conditions: list[Any], order: Any, limit: in
 async def remember_alarm(tx: WriteTx, delivery_id: UUID, **alarm: datetime | None) -> None:
     """Write down when an alarm was raised (`alarmed_at`, or `overdue_at` for the AppRec), and what runs now."""
     await tx.connection.execute(update(t.delivery).where(t.delivery.c.id == delivery_id).values(**alarm))
-
-
-async def due_routes(tx: ReadTx, *, at: datetime) -> list[str]:
-    """Name the routes that have something to send now."""
-    query = (
-        select(t.delivery.c.route)
-        .where(t.delivery.c.state == State.PENDING.value, t.delivery.c.due_at <= at)
-        .distinct()
-    )
-    return [str(route) for route in await tx.scalars(query)]

@@ -11,13 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 import fixtures
 from adapters.memory import KIND, Memory
 from messaging.errors import InvalidRequest
 from messaging.flow import acknowledge, collect, inspect, receive, resend, watch
 from messaging.flow.acknowledge import Answer
-from messaging.flow.deliver import RouteWorker
+from messaging.flow.deliver import Front, RouteWorker
 from messaging.flow.receive import Handed
 from messaging.flow.work import submit_to
 from messaging.model.clock import OSLO
@@ -30,6 +31,7 @@ from messaging.registry import Registry
 from messaging.settings import RouteSetting, Settings
 from messaging.spi import Accepted, Deferred, Refused, Rejected, Sent, Submission
 from messaging.store import deliveries
+from messaging.store import tables as t
 from messaging.store.messages import Search
 from world import SetClock, World, world
 
@@ -382,3 +384,26 @@ async def test_refused_documents_leave_the_transport_log_when_their_time_is_over
     running.clock.forward(days=31)
     await watch.sweep(running.exchange)
     assert await inspect.refused(running.exchange, sykehus) == []
+
+
+async def test_a_worker_looks_at_the_front_of_its_line_and_now_and_then_at_the_whole(routed: World) -> None:
+    front, now = Front(), routed.clock()
+    assert front.since(0.0) is None, "at first it looks at the whole"
+    front.seen([], now)
+    assert front.since(1.0) == now - timedelta(seconds=10)
+    assert front.since(30.0) is None, "half a minute later too"
+
+
+async def test_what_is_put_in_line_before_its_front_is_sent_when_the_whole_line_is_looked_at(routed: World) -> None:
+    earlier = await send(routed)
+    async with routed.exchange.database.write(EVERYTHING) as tx:
+        await tx.connection.execute(update(t.delivery).values(due_at=routed.clock() - timedelta(hours=1)))
+    front = Front()
+    front.since(asyncio.get_running_loop().time())
+    front.seen([], routed.clock())
+    late = worker(routed)
+    late._front = front
+    assert not await late.work_once()
+    late._front._whole_at = 0.0
+    assert await late.work_once()
+    assert (await the_delivery(routed, earlier))["state"] == "sent"

@@ -18,7 +18,7 @@ MOMENTS = st.integers(0, 250_000_000_000).map(lambda seconds: FIRST + timedelta(
 def test_an_id_is_a_uuid_of_version_7_and_tells_its_millisecond(at: datetime) -> None:
     made = new_id(at)
     assert (made.version, made.variant) == (7, RFC_4122)
-    assert made.int >> 80 == int(at.timestamp() * 1000)
+    assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made.int >> 80) == at
 
 
 @given(MOMENTS, st.timedeltas(timedelta(milliseconds=1), timedelta(days=400)))
