@@ -126,6 +126,18 @@ async def test_a_month_goes_whole_when_it_is_over_and_nothing_is_left_in_it(data
     assert await where(database, t.message) == {again: "message_before"}, "what comes too late is kept all the same"
 
 
+async def test_what_is_changed_often_is_cleared_away_often_in_every_part(database: Database) -> None:
+    await make(database, NOVEMBER.date())
+    asked = text("SELECT relname, reloptions FROM pg_class WHERE relname = ANY (:names)")
+    names = ["delivery_before", "delivery_2026_11", "notification_2026_11", "attempt", "payload_2026_11"]
+    async with database.read(EVERYTHING) as tx:
+        found = {row.relname: row.reloptions for row in await tx.execute(asked, {"names": names})}
+    often = "autovacuum_vacuum_scale_factor=0.02"
+    assert {name: often in (options or ()) for name, options in found.items()} == {
+        name: name != "payload_2026_11" for name in names
+    }
+
+
 async def test_the_application_may_not_touch_a_part_nor_divide_by_itself(databases: Databases) -> None:
     url = await databases.postgresql()
     served, owned = Database(url, pool_size=2), Database(as_owner(url), pool_size=2)

@@ -57,11 +57,25 @@ DIVIDED = (
 )
 """What is unique over all months stands in `accepted`."""
 
+OFTEN = (
+    "autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.02"
+)
+"""Rows that are changed several times are cleared away before looks have to pass over many that are dead."""
+CHANGED = ("delivery", "notification")
+SETTINGS = {
+    **{f"{name}_before": OFTEN for name in CHANGED},
+    "attempt": OFTEN,
+    # What is only added to: seen by index alone, and frozen, little by little instead of once for all.
+    "audit": "autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02",
+    "sealed_line": "autovacuum_vacuum_insert_scale_factor = 0.02",
+}
+
 ATTEMPTS = (
     "ALTER TABLE attempt ADD CONSTRAINT fk_attempt_delivery_id FOREIGN KEY (delivery_id) REFERENCES delivery (id)"
 )
 
 BEFORE = "_before"
+SETTING = re.compile(r"autovacuum\w+")
 MOST = 63
 
 _FOREIGN = sa.text(
@@ -96,6 +110,8 @@ def upgrade() -> None:
         _divide(one)
     # Nothing is unique over months by less than what divides them, so that an attempt's delivery is not held to exist.
     _put_back([constraint for constraint in foreign if " attempt " not in constraint], policies)
+    for name, settings in SETTINGS.items():
+        op.execute(f"ALTER TABLE {name} SET ({settings})")
     op.execute(FIRST_ID)
     op.execute(MAKE)
     op.execute(DROP)
@@ -209,6 +225,9 @@ BEGIN
             CONTINUE WHEN taken;
             -- Apart first: attaching lets others go on that only read and write the months that are there.
             EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS)', part, divided.name);
+            IF divided.name IN {CHANGED} THEN
+                EXECUTE format('ALTER TABLE %I SET ({OFTEN})', part);
+            END IF;
             EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                 divided.name, part, low, high);
             RETURN NEXT part;
@@ -252,6 +271,8 @@ def downgrade() -> None:
         return
     for function in (*FUNCTIONS, "first_id_of(date)"):
         op.execute(f"DROP FUNCTION {function}")
+    for name in SETTINGS.keys() - {f"{name}_before" for name in CHANGED}:
+        op.execute(f"ALTER TABLE {name} RESET ({', '.join(SETTING.findall(SETTINGS[name]))})")
     foreign, policies = _taken_off()
     for one in DIVIDED:
         _make_one(one)
